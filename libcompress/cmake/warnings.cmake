@@ -1,0 +1,12 @@
+# kvcal_warnings: linked PRIVATE by every target of ours, never exported.
+add_library(kvcal_warnings INTERFACE)
+target_compile_options(kvcal_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${KVCAL_WERROR}>>:-Werror>
+  # g++ checks a precompiled header against the flags of each user; ccache wants this one.
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-fpch-preprocess>)
+
+if(KVCAL_SANITIZE)
+  target_compile_options(kvcal_warnings INTERFACE -fsanitize=${KVCAL_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(kvcal_warnings INTERFACE -fsanitize=${KVCAL_SANITIZE})
+endif()

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/compress/compact_cache.hpp"
+
+#include <ATen/ATen.h>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+CompactLayer empty_layer(int64_t kv_heads, int64_t head_dim, const at::TensorOptions& options) {
+  return {at::empty({0, head_dim}, options), at::empty({0, head_dim}, options), at::Tensor(),
+          at::zeros({kv_heads + 1}, at::kLong)};
+}
+
+}  // namespace
+
+int64_t CompactLayer::bytes() const {
+  return static_cast<int64_t>(keys.nbytes() + values.nbytes() + (bias.defined() ? bias.nbytes() : 0));
+}
+
+CompactCache::CompactCache(int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t tail_capacity,
+                           const at::TensorOptions& options)
+    : CompactCache(std::vector<CompactLayer>(static_cast<size_t>(layers),
+                                             empty_layer(kv_heads, head_dim, options)),
+                   0, tail_capacity) {}
+
+CompactCache::CompactCache(std::vector<CompactLayer> prefix, int64_t original_tokens,
+                           int64_t tail_capacity)
+    : original_tokens_(original_tokens), tail_capacity_(tail_capacity), prefix_(std::move(prefix)) {
+  require(!prefix_.empty(), Kind::internal, "a cache needs at least one layer");
+  kv_heads_ = prefix_.front().offsets.size(0) - 1;
+  head_dim_ = prefix_.front().keys.size(1);
+  for (const auto& layer : prefix_) {
+    tail_keys_.push_back(at::empty({kv_heads_, tail_capacity, head_dim_}, layer.keys.options()));
+    tail_values_.push_back(at::empty({kv_heads_, tail_capacity, head_dim_}, layer.keys.options()));
+  }
+}
+
+int64_t CompactCache::prefix_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& layer : prefix_) bytes += layer.bytes();
+  return bytes;
+}
+
+void CompactCache::append(int64_t layer, const at::Tensor& keys, const at::Tensor& values) {
+  const int64_t count = keys.size(1);
+  require(tail_tokens_ + count <= tail_capacity_, Kind::internal,
+          "cache tail holds {} of {} tokens, no room for {} more", tail_tokens_, tail_capacity_, count);
+  const auto index = static_cast<size_t>(layer);
+  tail_keys_[index].narrow(1, tail_tokens_, count).copy_(keys);
+  tail_values_[index].narrow(1, tail_tokens_, count).copy_(values);
+}
+
+void CompactCache::commit(int64_t new_tokens) { tail_tokens_ += new_tokens; }
+
+void CompactCache::truncate_tail(int64_t tokens) {
+  require(tokens >= 0 && tokens <= tail_tokens_, Kind::internal, "cannot cut a tail of {} to {}",
+          tail_tokens_, tokens);
+  tail_tokens_ = tokens;
+}
+
+CacheLayer CompactCache::layer(int64_t layer, int64_t pending) const {
+  const auto index = static_cast<size_t>(layer);
+  return {prefix_[index], tail_keys_[index].narrow(1, 0, tail_tokens_ + pending),
+          tail_values_[index].narrow(1, 0, tail_tokens_ + pending)};
+}
+
+at::Tensor CompactCache::tail_keys(int64_t layer) const {
+  return tail_keys_[static_cast<size_t>(layer)].narrow(1, 0, tail_tokens_);
+}
+
+at::Tensor CompactCache::tail_values(int64_t layer) const {
+  return tail_values_[static_cast<size_t>(layer)].narrow(1, 0, tail_tokens_);
+}
+
+CompactCache CompactCache::fork(int64_t tail_capacity) const {
+  return CompactCache(prefix_, original_tokens_, tail_capacity);
+}
+
+CompactCache CompactCache::sealed(int64_t tail_capacity) const {
+  require(original_tokens_ == 0, Kind::internal, "only a freshly prefilled cache can be sealed");
+  std::vector<CompactLayer> prefix;
+  const auto offsets = at::arange(kv_heads_ + 1, at::kLong) * tail_tokens_;
+  for (int64_t l = 0; l < layers(); ++l) {
+    prefix.push_back({tail_keys(l).reshape({-1, head_dim_}), tail_values(l).reshape({-1, head_dim_}),
+                      at::Tensor(), offsets});
+  }
+  return CompactCache(std::move(prefix), tail_tokens_, tail_capacity);
+}
+
+}  // namespace kvcal

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention kernels: the same function on every device; kernels/cpu, kernels/cuda or kernels/no_cuda do
+// the work.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "kvcal/compress/compact_cache.hpp"
+
+namespace kvcal {
+
+/// Attention of the last `new` tail tokens over a ragged cache.
+///
+/// Token i of the new ones sees the whole prefix and the tail up to itself (tail - new + i).
+///
+/// @param queries  [heads, new, head_dim], dtype of the cache (f32, bf16 or f16); new <= tail
+/// @param cache    tail already holds the new tokens' keys and values
+/// @param scale    logits are q.k * scale (+ prefix bias)
+/// @return  [heads, new, head_dim], dtype of queries; softmax and sums in f32
+at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);
+
+/// Softmax rows of the window queries, causal inside the last `window` columns.
+///
+/// @param queries  [heads, window, head_dim] of the last `window` tokens
+/// @param keys     [kv_heads, tokens, head_dim]
+/// @return  [heads, window, tokens] f32, rows sum to 1 (softmax over all tokens in f32)
+at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, double scale);
+
+/// Softmax row of each head for one query over prefix and tail, concatenated per head.
+///
+/// @param query  [heads, head_dim] of the newest tail token
+/// @param cache  prefix with the same count for every KV head
+/// @return  [heads, kept + tail] f32
+at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, double scale);
+
+}  // namespace kvcal

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Method: a YAML entry of configs/methods that names a scorer, an allocator and their parameters.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcal/compress/allocator.hpp"
+#include "kvcal/compress/scorer.hpp"
+
+namespace kvcal {
+
+/// The full cache is a method without scorer: nothing is cut.
+struct Method {
+  std::string name;
+  std::string summary;
+  std::string paper;
+  std::string scorer_name, allocator_name;
+  ParamMap params;
+  std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
+  std::shared_ptr<const Allocator> allocator;  ///< null with scorer
+
+  bool is_full() const { return scorer == nullptr; }
+  Needs needs() const;
+  std::string resolved() const;  ///< YAML text of all parameters, defaults included
+};
+
+/// @param spec  name in configs/methods, or a path ending in .yaml
+/// @throws Error{config} unknown name (lists the known ones and the nearest), key or value, with the place
+Method load_method(std::string_view spec);
+
+std::vector<std::string> known_methods();
+
+}  // namespace kvcal

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: a GQA decoder read from a Hugging Face directory, and its forward pass with observers.
+// Not for sampling, chat formats or compression.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kvcal/compress/compact_cache.hpp"
+
+namespace kvcal {
+
+struct ModelConfig {
+  std::string name;          ///< last component of the directory
+  std::string architecture;  ///< e.g. "LlamaForCausalLM"
+  std::string model_type;    ///< e.g. "llama"
+  int64_t layers = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+  int64_t hidden = 0;
+  int64_t intermediate = 0;
+  int64_t vocab = 0;
+  int64_t max_tokens = 0;  ///< longest sequence the model was made for
+  double rope_theta = 10000.0;
+  double norm_eps = 1e-5;
+  bool has_tied_embedding = false;
+  std::vector<int64_t> stop_ids;  ///< any of them ends generation (generation_config.json, else config.json)
+
+  int64_t group() const { return heads / kv_heads; }
+  /// Bytes of one KV entry (key and value of one token, layer and KV head).
+  int64_t entry_bytes(int64_t element_bytes) const { return 2 * head_dim * element_bytes; }
+};
+
+/// Reads config.json and generation_config.json.
+/// @throws Error{input} missing or malformed file, unsupported architecture (names the supported ones)
+ModelConfig read_model_config(const std::filesystem::path& directory);
+
+struct ModelOptions {
+  std::string device = "cpu";  ///< "cpu", "cuda:N"
+  std::string dtype = "auto";  ///< auto (as stored), f32, bf16, f16
+};
+
+/// What an observer sees after the attention of one layer, for the tokens fed in this call.
+struct AttentionStep {
+  int64_t layer;
+  int64_t position;                 ///< of the first new token
+  const at::Tensor& queries;        ///< [heads, new, head_dim], after RoPE
+  const CacheLayer& cache;          ///< the new tokens' keys and values are the last of its tail
+  const at::Tensor& output;         ///< [new, heads * head_dim], before the output projection
+  const at::Tensor& output_weight;  ///< [hidden, heads * head_dim]
+  double scale;                     ///< of the logits, 1 / sqrt(head_dim)
+};
+
+/// Statistics stream: nothing ever holds a [tokens, tokens] matrix.
+class LayerObserver {
+ public:
+  virtual ~LayerObserver() = default;
+  virtual void after_attention(const AttentionStep& step) = 0;
+};
+
+/// Positions whose logits are computed: the output projection is dear.
+enum class LogitsWanted { none, last, all };
+
+class Model {
+ public:
+  /// Weights are memory-mapped and converted layer by layer: peak memory is the model once.
+  /// @throws Error{input} names the file, the tensor, the shape got and the shape needed
+  static Model load(const std::filesystem::path& directory, const ModelOptions& options = {});
+
+  ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+
+  const ModelConfig& config() const;
+  at::TensorOptions cache_options() const;  ///< dtype and device of KV entries
+  int64_t weight_bytes() const;
+
+  /// An empty cache with room for `tail_capacity` tokens.
+  CompactCache make_cache(int64_t tail_capacity) const;
+
+  /// Feeds new tokens at cache.next_position(), in chunks, and appends their entries to the cache.
+  ///
+  /// @param ids       [new], new >= 1
+  /// @param observer  called per chunk and layer, or null
+  /// @return  [0 | 1 | new, vocab] f32 logits; row i predicts the token after ids[i]
+  /// @throws  Error{input} an id outside the vocabulary, or the sequence longer than the model
+  ///          Error{numeric} logits that are not finite
+  at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
+                     LayerObserver* observer = nullptr) const;
+
+  /// [hidden, heads * head_dim]
+  const at::Tensor& output_weight(int64_t layer) const;
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kvcal

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profile: what calibration learned about one model, `kvcal.profile/1` in HDF5.
+// Sums and counts are stored, not means, so that runs and shards merge exactly.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kvcal/compress/layer_view.hpp"
+#include "kvcal/profile/model.hpp"
+#include "kvcal/profile/provenance.hpp"
+
+namespace kvcal {
+
+/// Which model a profile belongs to; all of it must agree with the model it is used on.
+struct ModelIdentity {
+  std::string name;
+  std::string config_sha256;
+  std::string weights_sha256;  ///< over the shards in name order
+  std::string tokenizer_sha256;
+  int64_t layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
+
+  bool operator==(const ModelIdentity&) const = default;
+};
+
+/// Reads and hashes the model's files (the hash of the weights is cached beside nothing: 1 GB/s or more).
+ModelIdentity identify_model(const std::filesystem::path& directory, const ModelConfig& config);
+
+/// Scores of one kind of retrieval head. Row-major.
+struct HeadScores {
+  int64_t layers = 0, heads = 0;
+  std::vector<double> sum;        ///< [layers, heads]
+  int64_t count = 0;              ///< prompts that passed the answer gate
+  std::vector<float> per_prompt;  ///< [count, layers, heads]
+
+  std::vector<double> mean() const;                       ///< [layers, heads]
+  std::vector<std::vector<int64_t>> ranking() const;      ///< [layers][heads], best first, ties keep order
+};
+
+struct LayerErrors {
+  std::vector<double> sum;  ///< [layers] relative Frobenius errors, summed over decode steps
+  int64_t count = 0;        ///< decode steps
+};
+
+/// A calibration prompt, so that evaluation on it can be refused.
+struct PromptDigest {
+  std::string sha256;  ///< of the prompt text
+  std::string origin;  ///< e.g. "srh-identify"
+  bool operator==(const PromptDigest&) const = default;
+};
+
+struct Profile {
+  ModelIdentity model;
+  Provenance provenance;
+  std::map<std::string, HeadScores> heads;         ///< by kind: semantic, traditional
+  std::map<std::string, LayerErrors> layer_errors;  ///< by dataset
+  /// by allocator, then budget in tokens: [layers * kv_heads], row-major
+  std::map<std::string, std::map<int64_t, std::vector<int64_t>>> budgets;
+  std::vector<PromptDigest> prompts;
+
+  /// Mean over datasets of each dataset's error normalised to sum 1, normalised again (CompressKV).
+  /// @throws Error{config} no layer errors: run layer-budget
+  std::vector<double> layer_importance() const;
+
+  /// As methods take it; absent parts stay empty.
+  ProfileFacts facts() const;
+
+  /// @throws Error{input} not HDF5, truncated, another format or newer version, missing or misshapen dataset
+  static Profile load(const std::filesystem::path& file);
+  /// Written aside and renamed: a kill cannot leave half a file.
+  void save(const std::filesystem::path& file) const;
+};
+
+/// @throws Error{input} naming the first field that differs, both values
+void require_same_model(const ModelIdentity& profile, const ModelIdentity& model,
+                        const std::filesystem::path& profile_file);
+
+}  // namespace kvcal

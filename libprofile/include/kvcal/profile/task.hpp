@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Task: a source of samples (prompt, references, metric). One file each in tasks/, found by the build.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvcal/compress/params.hpp"
+#include "kvcal/profile/chat_format.hpp"
+#include "kvcal/profile/tokenizer.hpp"
+
+namespace kvcal {
+
+/// One question. The text given to the model is context + question, wrapped in the chat format.
+struct Sample {
+  std::string id;        ///< unique within the task
+  std::string document;  ///< samples with the same non-empty value share their context
+  std::string context;
+  std::string question;  ///< with everything that follows the context
+  std::vector<std::string> references;
+  std::vector<std::string> all_classes;
+  std::string metric;
+  int64_t max_new_tokens = 64;
+  bool chat = true;
+  double length = 0;     ///< NIAH: nominal tokens; else 0
+  double depth = -1;     ///< NIAH: 0..1; else -1
+};
+
+/// What a task may use. Lives longer than the task.
+struct TaskContext {
+  const Tokenizer& tokenizer;
+  const ChatFormat& chat;
+  int64_t max_tokens;  ///< of the model
+  uint64_t seed = 0;
+};
+
+/// Samples are made on demand: a grid of long contexts is never held whole.
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual int64_t size() const = 0;
+  /// Deterministic: same index, same sample.
+  virtual Sample sample(int64_t index) const = 0;
+};
+
+struct TaskInfo {
+  std::string_view name;
+  std::string_view summary;
+  /// @param argument  what stands behind the colon of `jsonl:FILE`, else empty
+  std::unique_ptr<Task> (*make)(const TaskContext& context, const std::string& argument,
+                                const ParamMap& params);
+  std::vector<FieldInfo> (*fields)();
+};
+
+std::span<const TaskInfo* const> task_table();
+
+/// Opens "niah", "jsonl:FILE", or a YAML of configs/tasks that names one of them with params.
+/// @param overrides  flags; replace the YAML's params of the same name
+/// @throws Error{config} unknown task or param; Error{input} empty or malformed dataset, file:line
+std::unique_ptr<Task> open_task(std::string_view spec, const TaskContext& context,
+                                const ParamMap& overrides = {});
+
+}  // namespace kvcal
