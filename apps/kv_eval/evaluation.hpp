@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shared/flags.hpp"
+
+namespace kvcal {
+
+struct EvalFlags {
+  SharedFlags shared;
+  std::string profile;
+  std::vector<std::string> tasks{"niah"};
+  std::vector<std::string> task_params;
+  std::vector<std::string> methods{"full", "snapkv"};
+  std::string budgets = "128";
+  std::vector<std::string> visibilities{"aware"};
+  std::string dump_keep, plot;
+  bool allows_leakage = false;
+  bool is_list_methods = false, is_list_tasks = false;
+};
+
+/// @return exit code
+int evaluate(const EvalFlags& flags, const CLI::App& app);
+
+}  // namespace kvcal

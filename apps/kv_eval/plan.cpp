@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kv_eval/plan.hpp"
+
+#include <algorithm>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+void load_methods(const EvalFlags& flags, EvalPlan& plan) {
+  for (const auto& name : flags.methods) plan.methods.push_back(load_method(name));
+  plan.budgets = parse_budgets(flags.budgets);
+}
+
+void make_variants(const EvalFlags& flags, EvalPlan& plan) {
+  for (const auto& visibility : flags.visibilities) {
+    const Visibility parsed = parse_visibility(visibility);
+    for (const auto& method : plan.methods) {
+      if (method.is_full()) {
+        plan.variants.push_back({&method, nullptr, parsed});
+        continue;
+      }
+      for (const auto& budget : plan.budgets) plan.variants.push_back({&method, &budget, parsed});
+    }
+  }
+}
+
+void open_tasks(const EvalFlags& flags, const Session& session, EvalPlan& plan) {
+  const TaskContext context{session.tokenizer(), session.chat(), session.config().max_tokens,
+                            static_cast<uint64_t>(flags.shared.seed)};
+  for (const auto& name : flags.tasks) {
+    PlannedTask planned{name, open_task(name, context, parse_task_params(flags.task_params)), 0};
+    planned.samples = planned.task->size();
+    if (flags.shared.limit > 0) planned.samples = std::min(planned.samples, flags.shared.limit);
+    plan.samples += planned.samples;
+    plan.tasks.push_back(std::move(planned));
+  }
+}
+
+/// A budget that one method cannot honour is told for the prompt that shows it.
+void check_budgets(const EvalPlan& plan, const Session& session, const std::string& sample, int64_t tokens) {
+  for (const auto& variant : plan.variants) {
+    if (variant.budget == nullptr) continue;
+    // Two bytes an element: the smallest cache, so that what passes here passes at any dtype.
+    const int64_t budget = variant.budget->tokens(tokens, session.config(), 2);
+    const int64_t least = variant.method->needs().min_budget_tokens;
+    require(budget >= tokens || budget >= least, Kind::config,
+            "method {}: budget {} is {} tokens of the {} of {}, the method needs at least {}",
+            variant.method->name, variant.budget->text(), budget, tokens, sample, least);
+  }
+}
+
+void check_samples(const EvalFlags& flags, const Session& session, const std::set<std::string>& calibration,
+                   EvalPlan& plan) {
+  for (const auto& task : plan.tasks) {
+    for (int64_t i = 0; i < task.samples; ++i) {
+      const Sample sample = task.task->sample(i);
+      const std::string where = fmt::format("task {}, sample {}", task.name, sample.id);
+      const std::string text = prompt_text(sample, session.chat());
+      require(flags.allows_leakage || !calibration.contains(sha256(text)), Kind::config,
+              "{}: this prompt was used to make {}; its score would be too good. Choose other prompts, or "
+              "--allow-leakage to insist",
+              where, flags.profile);
+      for (const auto& visibility : flags.visibilities) {
+        const auto prompt =
+            tokenize_prompt(sample, session.chat(), session.tokenizer(), parse_visibility(visibility));
+        const int64_t needed = prompt.total() + sample.max_new_tokens;
+        require(needed <= session.config().max_tokens, Kind::input,
+                "{}: {} prompt tokens + {} new ones = {}, the model takes {}", where, prompt.total(),
+                sample.max_new_tokens, needed, session.config().max_tokens);
+        check_budgets(plan, session, where, static_cast<int64_t>(prompt.context.size()));
+        plan.prompt_tokens += prompt.total();
+        plan.longest_prompt = std::max(plan.longest_prompt, prompt.total());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::string EvalPlan::resolved(const std::string& flags_yaml) const {
+  std::string text = flags_yaml;
+  for (const auto& method : methods) text += method.resolved();
+  return text;
+}
+
+std::unique_ptr<EvalPlan> plan_evaluation(const EvalFlags& flags, const Session& session) {
+  auto plan = std::make_unique<EvalPlan>();
+  load_methods(flags, *plan);
+  std::set<std::string> calibration;
+  if (!flags.profile.empty()) {
+    const auto profile = session.load_profile(flags.profile);
+    plan->facts = profile.facts();
+    for (const auto& prompt : profile.prompts) calibration.insert(prompt.sha256);
+  }
+  for (const auto& method : plan->methods) require_facts(method, plan->facts, flags.profile);
+  make_variants(flags, *plan);
+  open_tasks(flags, session, *plan);
+  check_samples(flags, session, calibration, *plan);
+  return plan;
+}
+
+}  // namespace kvcal

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run will do, checked before it starts: variants, prompts, lengths, leakage, needs.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kv_eval/evaluation.hpp"
+#include "kvcal/profile/engine.hpp"
+#include "shared/session.hpp"
+
+namespace kvcal {
+
+struct PlannedTask {
+  std::string name;
+  std::unique_ptr<Task> task;
+  int64_t samples = 0;
+};
+
+struct EvalPlan {
+  std::vector<Method> methods;
+  std::vector<Budget> budgets;
+  std::vector<Variant> variants;  ///< point into methods and budgets
+  std::vector<PlannedTask> tasks;
+  ProfileFacts facts;
+  int64_t samples = 0;
+  int64_t prompt_tokens = 0, longest_prompt = 0;
+
+  std::string resolved(const std::string& flags_yaml) const;
+};
+
+/// @throws Error  everything that can be known to be wrong before the model's weights are read
+std::unique_ptr<EvalPlan> plan_evaluation(const EvalFlags& flags, const Session& session);
+
+}  // namespace kvcal

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What kv-eval prints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kv_eval/plan.hpp"
+#include "kvcal/profile/results.hpp"
+
+namespace kvcal {
+
+/// One line a cell, then the needle heatmaps.
+std::string as_table(const Results& results, const std::vector<Cell>& cells);
+std::string describe_plan(const EvalPlan& plan, const ModelConfig& model);
+std::string list_methods();
+std::string list_tasks();
+
+}  // namespace kvcal

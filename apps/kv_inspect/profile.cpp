@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/profile.hpp"
+
+#include <algorithm>
+
+#include "kv_inspect/commands.hpp"
+#include "kvcal/profile/identify.hpp"
+#include "shared/app.hpp"
+#include "shared/table.hpp"
+
+namespace kvcal {
+namespace {
+
+std::string show_heads(const std::string& kind, const HeadScores& scores) {
+  std::string text = fmt::format("\n{} retrieval heads, {} prompts\n", kind, scores.count);
+  Table table({"layer", "head", "score", "95% interval"});
+  for (const auto& head : top_heads(scores, 10, {}, 0)) {
+    table.add({std::to_string(head.layer), std::to_string(head.head), format_score(head.mean),
+               format_interval(head.interval.low, head.interval.high)});
+  }
+  return text + table.text();
+}
+
+std::string show_layers(const Profile& profile) {
+  std::string text = "\nlayer errors\n";
+  for (const auto& [dataset, errors] : profile.layer_errors) {
+    text += fmt::format("  {}: {} decode steps\n", dataset, errors.count);
+  }
+  const auto importance = profile.layer_importance();
+  Table table({"layer", "share"});
+  for (size_t layer = 0; layer < importance.size(); ++layer) {
+    table.add({std::to_string(layer), fmt::format("{:.4f}", importance[layer])});
+  }
+  return text + table.text();
+}
+
+std::string show_budgets(const Profile& profile) {
+  Table table({"<allocator", "budget", "least", "most", "sum"});
+  for (const auto& [allocator, by_budget] : profile.budgets) {
+    for (const auto& [budget, kept] : by_budget) {
+      int64_t sum = 0;
+      for (int64_t entries : kept) sum += entries;
+      const auto [least, most] = std::minmax_element(kept.begin(), kept.end());
+      table.add({allocator, std::to_string(budget), std::to_string(*least), std::to_string(*most),
+                 std::to_string(sum)});
+    }
+  }
+  return "\nbudgets, entries per layer and KV head\n" + table.text();
+}
+
+int show_profile(const std::string& file) {
+  const auto profile = Profile::load(file);
+  const auto& model = profile.model;
+  std::string text = fmt::format(
+      "model      {}: {} layers, {} heads on {} KV heads, head_dim {}\nweights    {}\nmade by    {}\n"
+      "created    {}\ncommand    {}\nprompts    {}\n",
+      model.name, model.layers, model.heads, model.kv_heads, model.head_dim, model.weights_sha256,
+      profile.provenance.tool, profile.provenance.created_utc, profile.provenance.command_line,
+      profile.prompts.size());
+  for (const auto& [kind, scores] : profile.heads) text += show_heads(kind, scores);
+  if (!profile.layer_errors.empty()) text += show_layers(profile);
+  if (!profile.budgets.empty()) text += show_budgets(profile);
+  print_result(text);
+  return kDone;
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app, Command& chosen) {
+  auto* command = app.add_subcommand("profile", "what a profile holds and how it was made");
+  auto file = std::make_shared<std::string>();
+  command->add_option("FILE", *file, "profile, HDF5")->required();
+  command->callback([&chosen, file] { chosen = [file] { return show_profile(*file); }; });
+}
+
+}  // namespace kvcal

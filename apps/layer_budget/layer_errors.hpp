@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shared/flags.hpp"
+
+namespace kvcal {
+
+struct LayerBudgetFlags {
+  SharedFlags shared;
+  std::string profile;
+  std::vector<std::string> tasks{"niah_calibration"};
+  std::vector<std::string> task_params;
+  std::string method = "compresskv";
+  int64_t error_budget_tokens = 32;  // 24 selected + a window of 8: CompressKV's own measurement
+  std::vector<std::string> allocators{"uniform", "layer_error"};
+  std::vector<int64_t> budgets{64, 128, 256, 512};
+};
+
+/// @return exit code
+int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app);
+
+}  // namespace kvcal

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared/app.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/provenance.hpp"
+#include "shared/yaml_flags.hpp"
+
+namespace kvcal {
+namespace {
+
+std::string typed_command_line;
+
+std::string join_arguments(int argc, char** argv) {
+  std::string line;
+  for (int i = 0; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const bool needs_quotes = argument.find_first_of(" \t\n'\"$*?;&|<>()") != std::string::npos;
+    line += fmt::format("{}{}{}{}", i > 0 ? " " : "", needs_quotes ? "'" : "", argument,
+                        needs_quotes ? "'" : "");
+  }
+  return line;
+}
+
+ExitCode exit_code_of(Kind kind) {
+  if (kind == Kind::config) return kUsage;
+  if (kind == Kind::internal) return kBug;
+  return kData;
+}
+
+int report(const std::string& name, const std::string& message, ExitCode code) {
+  fmt::print(stderr, "{}: {}\n", name, message);
+  return code;
+}
+
+void start_logging(const std::string& name) {
+  auto logger = spdlog::stderr_color_st(name);
+  logger->set_pattern("%n: %^%l%$: %v");
+  spdlog::set_default_logger(logger);
+}
+
+}  // namespace
+
+std::string command_line() { return typed_command_line; }
+
+void print_result(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) != 0) std::_Exit(kDone);  // `| head` has seen enough
+}
+
+int run_app(int argc, char** argv, const AppInfo& info, const std::function<void(CLI::App&)>& add_flags,
+            const std::function<int(CLI::App&)>& run) {
+  std::signal(SIGPIPE, SIG_IGN);
+  typed_command_line = join_arguments(argc, argv);
+  start_logging(info.name);
+  CLI::App app(info.summary, info.name);
+  app.footer("Examples:\n" + info.examples);
+  app.set_version_flag("--version", fmt::format("{} {} ({})", info.name, tool_version(), tool_commit()));
+  app.get_formatter()->column_width(34);
+  try {
+    add_flags(app);
+    app.parse(argc, argv);
+    return run(app);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    return report(info.name, fmt::format("{} (see {} --help)", error.what(), info.name), kUsage);
+  } catch (const Error& error) {
+    return report(info.name, error.what(), exit_code_of(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report(info.name, "out of memory", kData);
+  } catch (const std::exception& error) {
+    return report(info.name, fmt::format("bug: {}", error.what()), kBug);
+  }
+}
+
+}  // namespace kvcal

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "srh_identify/head_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+#include "kvcal/profile/identify.hpp"
+#include "shared/table.hpp"
+
+namespace kvcal {
+namespace {
+
+const HeadScores& scores_of(const HeadRun& run, const std::string& kind) {
+  return kind == "semantic" ? run.semantic : run.traditional;
+}
+
+nlohmann::ordered_json number_or_null(double value) {
+  if (std::isnan(value)) return nullptr;
+  return value;
+}
+
+}  // namespace
+
+std::string heads_as_table(const IdentifyFlags& flags, const HeadRun& run) {
+  std::string text =
+      fmt::format("{} of {} prompts passed the answer gate\n", run.semantic.count, run.trials);
+  if (run.without_span > 0) {
+    text += fmt::format("{} prompts lack the answer's tokens and scored 0\n", run.without_span);
+  }
+  for (const auto& kind : flags.kinds) {
+    const auto& scores = scores_of(run, kind);
+    Table table({"rank", "layer", "head", "score", "95% interval"});
+    int64_t rank = 0;
+    for (const auto& head : top_heads(scores, flags.top, run.needle_of_prompt,
+                                      static_cast<uint64_t>(flags.shared.seed))) {
+      table.add({std::to_string(++rank), std::to_string(head.layer), std::to_string(head.head),
+                 format_score(head.mean), format_interval(head.interval.low, head.interval.high)});
+    }
+    const auto agreement = half_agreement(scores);
+    text += fmt::format("\n{} retrieval heads (n = {} prompts)\n{}", kind, scores.count, table.text());
+    text += fmt::format("even against odd prompts: rank correlation {}, {} of the top {} shared\n",
+                        format_score(agreement.spearman),
+                        std::isnan(agreement.top_overlap)
+                            ? "-"
+                            : fmt::format("{:.0f}%", 100 * agreement.top_overlap),
+                        agreement.top);
+  }
+  return text + fmt::format("\nwrote {}\n", flags.shared.output);
+}
+
+std::string heads_as_json(const IdentifyFlags& flags, const HeadRun& run) {
+  nlohmann::ordered_json json;
+  json["format"] = "kvcal.heads/1";
+  json["prompts"] = run.trials;
+  json["passed"] = run.semantic.count;
+  for (const auto& kind : flags.kinds) {
+    const auto& scores = scores_of(run, kind);
+    auto& entry = json["kinds"][kind];
+    const auto agreement = half_agreement(scores);
+    entry["half_rank_correlation"] = number_or_null(agreement.spearman);
+    entry["half_top_overlap"] = number_or_null(agreement.top_overlap);
+    for (const auto& head : top_heads(scores, flags.top, run.needle_of_prompt,
+                                      static_cast<uint64_t>(flags.shared.seed))) {
+      entry["top"].push_back({{"layer", head.layer},
+                              {"head", head.head},
+                              {"score", head.mean},
+                              {"ci_low", number_or_null(head.interval.low)},
+                              {"ci_high", number_or_null(head.interval.high)}});
+    }
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace kvcal

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "srh_identify/identification.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "kvcal/profile/identify.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/shards.hpp"
+#include "shared/app.hpp"
+#include "shared/output.hpp"
+#include "shared/progress.hpp"
+#include "shared/session.hpp"
+#include "shared/yaml_flags.hpp"
+#include "srh_identify/head_report.hpp"
+
+namespace kvcal {
+namespace {
+
+/// Below this share of trials that pass the answer gate, the ranking says more about the gate.
+constexpr double kFewPassed = 0.5;
+
+struct Calibration {
+  std::vector<Needle> needles;
+  std::vector<HaystackTokens> haystacks;
+  std::vector<Trial> trials;
+};
+
+Calibration plan(const IdentifyFlags& flags, const IdentifyProtocol& protocol, const Session& session) {
+  Calibration calibration;
+  calibration.needles =
+      load_needles(flags.needles.empty() ? resource("data/needles/calibration.jsonl") : flags.needles);
+  const auto folder =
+      flags.haystack.empty() ? resource("data/haystacks/calibration") : std::filesystem::path(flags.haystack);
+  for (auto& haystack : load_haystacks(folder)) {
+    calibration.haystacks.emplace_back(session.tokenizer(), std::move(haystack));
+  }
+  const double longest = *std::max_element(flags.lengths.begin(), flags.lengths.end());
+  require(longest <= static_cast<double>(session.config().max_tokens), Kind::config,
+          "--lengths {}: the model takes {} tokens", longest, session.config().max_tokens);
+  calibration.trials =
+      plan_trials(protocol, flags.lengths, flags.depths, calibration.needles.size(), calibration.haystacks,
+                  flags.needles_per_cell, static_cast<uint64_t>(flags.shared.seed));
+  if (flags.shared.limit > 0 && flags.shared.limit < static_cast<int64_t>(calibration.trials.size())) {
+    calibration.trials.resize(static_cast<size_t>(flags.shared.limit));
+  }
+  return calibration;
+}
+
+std::string best_heads(const HeadScores& scores) {
+  if (scores.count == 0) return "no prompt has passed yet";
+  std::string text = "top";
+  const auto mean = scores.mean();
+  for (const auto& head : top_heads(scores, 3, {}, 0)) {
+    text += fmt::format(" {}.{}={:.2f}", head.layer, head.head, head.mean);
+  }
+  return text;
+}
+
+void warn_if_few_passed(const HeadRun& run) {
+  const auto passed = static_cast<double>(run.semantic.count);
+  if (passed >= kFewPassed * static_cast<double>(run.trials)) return;
+  spdlog::warn(
+      "only {} of {} prompts were answered well enough to count: the ranking is unsure. Try shorter "
+      "--lengths, or other --needles",
+      run.semantic.count, run.trials);
+}
+
+/// Runs what the shards lack, in order; sums do not depend on which run made a shard.
+HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
+                   const Calibration& calibration, Session& session, Shards& shards) {
+  const auto& config = session.config();
+  HeadRun run;
+  const HeadIdentifier identifier(session.model(), session.tokenizer(), session.chat(), protocol);
+  Progress progress("srh-identify", static_cast<int64_t>(calibration.trials.size()), flags.shared.is_quiet);
+  for (size_t i = 0; i < calibration.trials.size(); ++i) {
+    const auto& trial = calibration.trials[i];
+    const auto unit = static_cast<int64_t>(i);
+    const bool is_new = !shards.has(unit);
+    if (is_new) {
+      const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
+      const auto result = identifier.run(prompt, calibration.needles[trial.needle]);
+      shards.write(unit, [&](Hdf5Writer& file) { write_trial(file, result, config.layers, config.heads); });
+    }
+    TrialResult result;
+    shards.read(unit, [&](const Hdf5Reader& file) { result = read_trial(file, config.layers, config.heads); });
+    ++run.trials;
+    run.without_span += result.has_span ? 0 : 1;
+    run.prompts.push_back({result.prompt_sha256, "srh-identify"});
+    if (result.has_passed) {
+      accumulate(result, config.layers, config.heads, run.semantic, run.traditional);
+      run.needle_of_prompt.push_back(static_cast<int64_t>(trial.needle));
+    }
+    spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
+                  calibration.needles[trial.needle].id, result.recall, result.reply);
+    progress.step(fmt::format("{}  {}/{} answered", best_heads(run.semantic), run.semantic.count, run.trials),
+                  is_new);
+  }
+  return run;
+}
+
+Profile make_profile(const IdentifyFlags& flags, const HeadRun& run, Session& session,
+                     const std::string& resolved) {
+  Profile profile;
+  profile.model = session.identity();
+  profile.provenance = make_provenance("srh-identify", flags.shared, resolved, session.dtype_name());
+  for (const auto& kind : flags.kinds) {
+    profile.heads[kind] = kind == "semantic" ? run.semantic : run.traditional;
+  }
+  profile.prompts = run.prompts;
+  return profile;
+}
+
+}  // namespace
+
+int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
+  apply_shared_flags(flags.shared);
+  const auto protocol = IdentifyProtocol::named(flags.protocol);
+  Session session(flags.shared);
+  const auto calibration = plan(flags, protocol, session);
+  const std::string resolved = resolved_flags(app);
+  if (flags.shared.is_dry_run) {
+    print_result(fmt::format("{}trials: {}\n", resolved, calibration.trials.size()));
+    return kDone;
+  }
+  auto shards = Shards::open(flags.shared.output, resolved, shard_mode(flags.shared));
+  const auto run = run_trials(flags, protocol, calibration, session, shards);
+  require(run.semantic.count > 0, Kind::input,
+          "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking can be "
+          "made; try shorter --lengths",
+          run.trials, protocol.gate_recall);
+  const auto profile = make_profile(flags, run, session, resolved);
+  profile.save(flags.shared.output);
+  shards.finish();
+  warn_if_few_passed(run);
+  print_result(flags.shared.json == "-" ? heads_as_json(flags, run) : heads_as_table(flags, run));
+  if (!flags.shared.json.empty() && flags.shared.json != "-") {
+    write_text_file(flags.shared.json, heads_as_json(flags, run));
+  }
+  return kDone;
+}
+
+}  // namespace kvcal

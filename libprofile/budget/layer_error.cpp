@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
+#include "kvcal/profile/layer_budget.hpp"
+#include "kvcal/profile/statistics.hpp"
+
+namespace kvcal {
+
+double relative_output_error(const at::Tensor& full, const at::Tensor& compressed,
+                             const at::Tensor& output_weight) {
+  const auto weight = output_weight.to(at::kFloat);
+  const auto full_output = at::linear(full.to(at::kFloat), weight);              // [new, hidden]
+  const auto compressed_output = at::linear(compressed.to(at::kFloat), weight);  // [new, hidden]
+  const double difference = (compressed_output - full_output).norm().item<double>();
+  return difference / (full_output.norm().item<double>() + 1e-5);  // 1e-5: modeling_llama_new.py
+}
+
+EvictionErrorObserver::EvictionErrorObserver(std::vector<CompactLayer> evicted)
+    : evicted_(std::move(evicted)), sum_(evicted_.size()) {}
+
+void EvictionErrorObserver::after_attention(const AttentionStep& step) {
+  const auto index = static_cast<size_t>(step.layer);
+  const CacheLayer evicted{evicted_[index], step.cache.tail_keys, step.cache.tail_values};
+  const auto output = ragged_attention(step.queries, evicted, step.scale)  // [heads, new, head_dim]
+                          .transpose(0, 1)
+                          .reshape(step.output.sizes());
+  sum_[index] += relative_output_error(step.output, output, step.output_weight);
+  if (index == 0) ++steps_;
+}
+
+LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
+                                     const ChatFormat& chat, const ProfileFacts& facts,
+                                     const Method& method, int64_t budget_tokens, const Sample& sample,
+                                     uint64_t seed) {
+  const auto& config = model.config();
+  LayerErrorSample result;
+  result.prompt_sha256 = sha256(prompt_text(sample, chat));
+  result.sum.resize(static_cast<size_t>(config.layers));
+  const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
+  const int64_t needed = prompt.total() + sample.max_new_tokens;
+  require(needed <= config.max_tokens, Kind::input,
+          "sample {}: {} prompt tokens + {} new ones, the model takes {}", sample.id, prompt.total(),
+          sample.max_new_tokens, config.max_tokens);
+  if (prompt.total() <= budget_tokens) return result;
+
+  const auto prefilled = prefill(model, prompt.context, method.needs().window_tokens);
+  Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
+  const auto compression = compressor.compress(method, budget_tokens, 1);
+  std::vector<CompactLayer> evicted;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    evicted.push_back(compression.cache.layer(layer).prefix);
+  }
+  EvictionErrorObserver observer(std::move(evicted));
+  auto full = prefilled.cache.sealed(sample.max_new_tokens);
+  // The token that the prefill itself produced is not measured: only decode steps are.
+  generate(model, full, prefilled.last_logits, sample.max_new_tokens, config.stop_ids, &observer);
+  result.sum = observer.sum();
+  result.steps = observer.steps();
+  return result;
+}
+
+std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
+                                          const ModelConfig& model, const ProfileFacts& facts) {
+  AllocationRequest request;
+  request.layers = model.layers;
+  request.kv_heads = model.kv_heads;
+  request.tokens = model.max_tokens;
+  request.budget_tokens = budget_tokens;
+  request.profile = &facts;
+  const auto kept = find_allocator(allocator).make({})->allocate(request).contiguous();
+  const int64_t* begin = kept.const_data_ptr<int64_t>();
+  return {begin, begin + kept.numel()};
+}
+
+}  // namespace kvcal

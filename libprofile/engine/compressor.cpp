@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+
+#include <map>
+
+#include "kvcal/compress/compactor.hpp"
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/engine.hpp"
+
+namespace kvcal {
+
+struct Compressor::Impl {
+  const Model& model;
+  const Prefilled& prompt;
+  const ProfileFacts& facts;
+  uint64_t seed;
+  /// By scorer object: two budgets of a method share a scorer, and so its scores.
+  std::map<const Scorer*, std::vector<at::Tensor>> scores;
+
+  LayerView view(int64_t layer, int64_t window_tokens) const {
+    LayerView view;
+    view.layer = layer;
+    if (window_tokens > 0) {
+      const auto& gathered = prompt.window_queries.at(static_cast<size_t>(layer));
+      view.queries = gathered.narrow(1, gathered.size(1) - window_tokens, window_tokens);
+    } else {
+      view.queries = at::empty({model.config().heads, 0, model.config().head_dim}, model.cache_options());
+    }
+    view.keys = prompt.cache.tail_keys(layer);
+    view.values = prompt.cache.tail_values(layer);
+    view.output_weight = model.output_weight(layer);
+    view.profile = &facts;
+    view.seed = seed;
+    return view;
+  }
+
+  /// [layers], each [kv_heads, tokens] f32
+  const std::vector<at::Tensor>& scores_of(const Scorer& scorer) {
+    auto [entry, is_new] = scores.try_emplace(&scorer);
+    if (is_new) {
+      const int64_t window = scorer.needs().window_tokens;
+      for (int64_t layer = 0; layer < model.config().layers; ++layer) {
+        entry->second.push_back(scorer.score(view(layer, window)));
+      }
+    }
+    return entry->second;
+  }
+
+  at::Tensor allocate(const Method& method, int64_t budget_tokens) {
+    AllocationRequest request;
+    request.layers = model.config().layers;
+    request.kv_heads = model.config().kv_heads;
+    request.tokens = prompt.tokens();
+    request.budget_tokens = budget_tokens;
+    request.scores = scores_of(*method.scorer);
+    request.profile = &facts;
+    const auto kept = method.allocator->allocate(request);  // [layers, kv_heads] i64
+    const int64_t sum = kept.sum().item<int64_t>();
+    require(sum == request.total(), Kind::internal,
+            "method {}: allocator {} gave {} entries in all, the budget is {}", method.name,
+            method.allocator_name, sum, request.total());
+    return kept;
+  }
+};
+
+Compressor::Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts,
+                       uint64_t seed)
+    : impl_(new Impl{model, prompt, facts, seed, {}}) {}
+
+Compressor::~Compressor() = default;
+
+Compression Compressor::compress(const Method& method, int64_t budget_tokens, int64_t tail_capacity) {
+  const auto& prompt = impl_->prompt;
+  if (method.is_full() || budget_tokens >= prompt.tokens()) {
+    return {{}, prompt.cache.sealed(tail_capacity), !method.is_full()};
+  }
+  const int64_t least = method.needs().min_budget_tokens;
+  require(budget_tokens >= least, Kind::config,
+          "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})", method.name,
+          budget_tokens, least, prompt.tokens());
+
+  const auto counts = impl_->allocate(method, budget_tokens);  // [layers, kv_heads]
+  const auto& scores = impl_->scores_of(*method.scorer);
+  std::vector<KeepSet> kept;
+  std::vector<CompactLayer> layers;
+  for (int64_t layer = 0; layer < impl_->model.config().layers; ++layer) {
+    kept.push_back(select_top(scores[static_cast<size_t>(layer)], counts[layer]));
+    require(at::equal(kept.back().offsets.diff(), counts[layer]), Kind::internal,
+            "method {}: layer {} did not keep what was allocated", method.name, layer);
+    layers.push_back(gather(prompt.cache.tail_keys(layer), prompt.cache.tail_values(layer), kept.back()));
+  }
+  return {std::move(kept), CompactCache(std::move(layers), prompt.tokens(), tail_capacity), false};
+}
+
+}  // namespace kvcal

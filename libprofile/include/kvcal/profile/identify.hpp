@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which heads retrieve: semantic and traditional retrieval-head scores from needle trials.
+// Source: CompressKV (arXiv:2508.02401) and Wu et al. (arXiv:2404.15574); see docs/cli.md for protocols.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kvcal/profile/chat_format.hpp"
+#include "kvcal/profile/engine.hpp"
+#include "kvcal/profile/needle.hpp"
+#include "kvcal/profile/profile.hpp"
+#include "kvcal/profile/statistics.hpp"
+
+namespace kvcal {
+
+class Hdf5Reader;
+class Hdf5Writer;
+
+/// How trials are made and scored.
+///   sound       chat format, sentence-end placement, haystack read from varying places, stop at the
+///               model's stop tokens, an emitted token counts once however often the answer holds it
+///   compresskv  the authors' files and rules: raw prompt, paired needle and haystack, their placement,
+///               50 steps without a stop at EOS, the mass added once per matching position
+struct IdentifyProtocol {
+  Placement placement = Placement::sound;
+  bool uses_chat = true;
+  bool counts_repeats = false;       ///< c(t) = occurrences of t in the answer, else at most 1
+  bool stops_at_model_stop = true;
+  bool pairs_needle_and_haystack = false;
+  int64_t max_new_tokens = 50;
+  double gate_recall = 0.5;          ///< a trial counts if ROUGE-1 recall of the reply is above
+  std::string instruction;           ///< between context and question; "{question}" is replaced
+
+  static IdentifyProtocol named(std::string_view name);  ///< @throws Error{config} unknown name
+};
+
+struct Trial {
+  int64_t length_tokens = 0;
+  double depth = 0;
+  size_t needle = 0, haystack = 0;
+  int64_t start_token = 0;
+};
+
+/// Every length x depth, `needles_per_cell` trials each; needles, haystacks and starting places take turns.
+/// With pairs_needle_and_haystack: every length x depth x (needle i, haystack i).
+std::vector<Trial> plan_trials(const IdentifyProtocol& protocol, std::span<const double> lengths,
+                               std::span<const double> depths, size_t needles,
+                               std::span<const HaystackTokens> haystacks, int64_t needles_per_cell,
+                               uint64_t seed);
+
+struct TrialResult {
+  std::string prompt_sha256;
+  std::string reply;
+  int64_t prompt_tokens = 0;
+  double recall = 0;
+  bool has_passed = false;
+  bool has_span = false;
+  std::vector<float> semantic;     ///< [layers, heads]
+  std::vector<float> traditional;  ///< [layers, heads]
+};
+
+/// One shard of a run.
+void write_trial(Hdf5Writer& file, const TrialResult& result, int64_t layers, int64_t heads);
+/// @throws Error{input} damaged, or of another geometry
+TrialResult read_trial(const Hdf5Reader& file, int64_t layers, int64_t heads);
+
+class HeadIdentifier {
+ public:
+  HeadIdentifier(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
+                 IdentifyProtocol protocol);
+
+  std::string prompt(const Trial& trial, const std::vector<Needle>& needles,
+                     const std::vector<HaystackTokens>& haystacks) const;
+  TrialResult run(const std::string& prompt, const Needle& needle) const;
+
+ private:
+  std::vector<int64_t> stop_ids() const;
+
+  const Model& model_;
+  const Tokenizer& tokenizer_;
+  const ChatFormat& chat_;
+  IdentifyProtocol protocol_;
+};
+
+/// Adds a passed trial to the scores of both kinds.
+void accumulate(const TrialResult& result, int64_t layers, int64_t heads, HeadScores& semantic,
+                HeadScores& traditional);
+
+struct HeadSummary {
+  int64_t layer = 0, head = 0;
+  double mean = 0;
+  Interval interval;
+};
+
+/// The n heads of the whole model with the highest mean, best first.
+/// @param clusters  [count] which needle each counted prompt asked for: its trials are resampled together
+std::vector<HeadSummary> top_heads(const HeadScores& scores, int64_t n,
+                                   std::span<const int64_t> clusters, uint64_t seed);
+
+/// How far the ranking depends on the prompts: the even ones against the odd ones.
+struct HalfAgreement {
+  double spearman = 0;     ///< over all heads of the model; NaN with fewer than two prompts
+  double top_overlap = 0;  ///< share of the best `top` heads that both halves name
+  int64_t top = 20;
+};
+HalfAgreement half_agreement(const HeadScores& scores);
+
+/// Scores a trial as its tokens come. Exposed for tests and for comparison with other loops.
+class RetrievalObserver : public LayerObserver {
+ public:
+  RetrievalObserver(int64_t layers, int64_t heads, std::vector<int64_t> prompt, TokenSpan span,
+                    bool counts_repeats);
+
+  void after_attention(const AttentionStep& step) override;
+  /// The token that the last step's queries produced.
+  void token_chosen(int64_t id);
+
+  std::vector<float> semantic() const;     ///< [layers, heads]
+  std::vector<float> traditional() const;  ///< [layers, heads]
+
+ private:
+  int64_t heads_;
+  std::vector<int64_t> prompt_;
+  TokenSpan span_;
+  bool counts_repeats_;
+  std::vector<double> mass_;         ///< [layers, heads] attention on the span, of the last step
+  std::vector<int64_t> top_;         ///< [layers, heads] most attended position, of the last step
+  std::vector<double> semantic_, traditional_;
+};
+
+}  // namespace kvcal

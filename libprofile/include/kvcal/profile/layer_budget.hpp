@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What eviction costs each layer: CompressKV's offline layer error (arXiv:2508.02401).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kvcal/profile/engine.hpp"
+#include "kvcal/profile/profile.hpp"
+
+namespace kvcal {
+
+class Hdf5Reader;
+class Hdf5Writer;
+
+/// ||(compressed - full) W^T||_F / (||full W^T||_F + 1e-5)
+/// @param full, compressed  [new, heads * head_dim] attention outputs of the same queries
+/// @param output_weight     [hidden, heads * head_dim]
+double relative_output_error(const at::Tensor& full, const at::Tensor& compressed,
+                             const at::Tensor& output_weight);
+
+/// At each decode step of a full-cache run, attends with the same queries to the evicted prompt plus all
+/// new tokens and adds the relative error of each layer. Errors do not propagate: the run stays full.
+class EvictionErrorObserver : public LayerObserver {
+ public:
+  explicit EvictionErrorObserver(std::vector<CompactLayer> evicted);
+
+  void after_attention(const AttentionStep& step) override;
+
+  const std::vector<double>& sum() const { return sum_; }  ///< [layers]
+  int64_t steps() const { return steps_; }
+
+ private:
+  std::vector<CompactLayer> evicted_;
+  std::vector<double> sum_;
+  int64_t steps_ = 0;
+};
+
+struct LayerErrorSample {
+  std::string prompt_sha256;
+  std::vector<double> sum;  ///< [layers]; zeros when the prompt was not longer than the budget
+  int64_t steps = 0;
+};
+
+/// One shard of a run.
+void write_layer_error(Hdf5Writer& file, const LayerErrorSample& sample);
+/// @throws Error{input} damaged, or of another model
+LayerErrorSample read_layer_error(const Hdf5Reader& file, int64_t layers);
+
+/// One sample: full-cache prefill and greedy answer, with `method` evicting to `budget_tokens` on the side.
+LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
+                                     const ChatFormat& chat, const ProfileFacts& facts,
+                                     const Method& method, int64_t budget_tokens, const Sample& sample,
+                                     uint64_t seed);
+
+/// [layers * kv_heads] entries per allocator for a prompt as long as the model allows.
+std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
+                                          const ModelConfig& model, const ProfileFacts& facts);
+
+}  // namespace kvcal
