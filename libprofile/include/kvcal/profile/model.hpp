@@ -31,7 +31,8 @@ struct ModelConfig {
   double rope_theta = 10000.0;
   double norm_eps = 1e-5;
   bool has_tied_embedding = false;
-  std::vector<int64_t> stop_ids;  ///< any of them ends generation (generation_config.json, else config.json)
+  std::vector<int64_t>
+      stop_ids;  ///< any of them ends generation (generation_config.json, else config.json)
 
   int64_t group() const { return heads / kv_heads; }
   /// Bytes of one KV entry (key and value of one token, layer and KV head).
@@ -39,12 +40,14 @@ struct ModelConfig {
 };
 
 /// Reads config.json and generation_config.json.
-/// @throws Error{input} missing or malformed file, unsupported architecture (names the supported ones)
+/// @throws Error{input} missing or malformed file, unsupported architecture (names the supported
+/// ones)
 ModelConfig read_model_config(const std::filesystem::path& directory);
 
 struct ModelOptions {
-  std::string device = "cpu";  ///< "cpu", "cuda:N"
-  std::string dtype = "auto";  ///< auto (as stored), f32, bf16, f16
+  std::string device = "cpu";           ///< "cpu", "cuda:N"
+  std::string dtype = "auto";           ///< auto (as stored), f32, bf16, f16
+  int64_t prefill_chunk_tokens = 2048;  ///< fed at once; bounds the memory of activations
 };
 
 /// What an observer sees after the attention of one layer, for the tokens fed in this call.
@@ -92,6 +95,7 @@ class Model {
   /// @return  [0 | 1 | new, vocab] f32 logits; row i predicts the token after ids[i]
   /// @throws  Error{input} an id outside the vocabulary, or the sequence longer than the model
   ///          Error{numeric} logits that are not finite
+  ///          On any error the cache is left as it was.
   at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
                      LayerObserver* observer = nullptr) const;
 

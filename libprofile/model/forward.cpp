@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: the forward pass of Llama-like decoders, chunk by chunk, layer by layer.
+#include <ATen/ATen.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/model.hpp"
+#include "model/attention.hpp"
+#include "model/layer_ops.hpp"
+#include "model/rope.hpp"
+#include "model/weights.hpp"
+
+namespace kvcal {
+namespace {
+
+at::Device parse_device(const std::string& text) {
+  try {
+    const at::Device device(text);
+    require(device.is_cpu() || device.is_cuda(), Kind::config, "device = {}, need cpu or cuda:N",
+            text);
+    require(device.is_cpu() || at::hasCUDA(), Kind::config,
+            "device = {}, but this LibTorch has no CUDA device, need cpu", text);
+    return device;
+  } catch (const c10::Error&) {
+    fail(Kind::config, "device = {}, need cpu or cuda:N", text);
+  }
+}
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+}
+
+}  // namespace
+
+struct Model::Impl {
+  ModelSpec spec;
+  Weights weights;
+  at::Tensor rope_frequencies;  // [head_dim / 2] f32
+  int64_t chunk_tokens;
+
+  double attention_scale() const {
+    return 1.0 / std::sqrt(static_cast<double>(spec.config.head_dim));
+  }
+
+  void check(std::span<const int64_t> ids, const CompactCache& cache) const;
+  at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
+                             CompactCache& cache, LayerObserver* observer) const;
+  at::Tensor run_layers(std::span<const int64_t> ids, CompactCache& cache,
+                        LayerObserver* observer) const;
+  void write_logits(const at::Tensor& hidden, at::Tensor out) const;
+};
+
+void Model::Impl::check(std::span<const int64_t> ids, const CompactCache& cache) const {
+  const auto& config = spec.config;
+  const auto tokens = static_cast<int64_t>(ids.size());
+  require(tokens > 0, Kind::input, "{}: no token to feed, need at least 1", config.name);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    require(ids[i] >= 0 && ids[i] < config.vocab, Kind::input,
+            "{}: token {} has id {}, need 0 .. {}", config.name, i, ids[i], config.vocab - 1);
+  }
+  const int64_t end = cache.next_position() + tokens;
+  require(end <= config.max_tokens, Kind::input,
+          "{}: sequence of {} tokens, the model takes at most {}", config.name, end,
+          config.max_tokens);
+  require(cache.layers() == config.layers && cache.kv_heads() == config.kv_heads &&
+              cache.head_dim() == config.head_dim,
+          Kind::internal, "{}: cache of {} layers, {} KV heads, head_dim {}, need {}, {}, {}",
+          config.name, cache.layers(), cache.kv_heads(), cache.head_dim(), config.layers,
+          config.kv_heads, config.head_dim);
+  require(cache.tail_tokens() + tokens <= cache.tail_capacity(), Kind::internal,
+          "{}: cache tail holds {} of {} tokens, no room for {} more", config.name,
+          cache.tail_tokens(), cache.tail_capacity(), tokens);
+}
+
+/// Projections, RoPE, cache, attention and output projection of one layer.
+at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
+                                        const RopeTable& rope, CompactCache& cache,
+                                        LayerObserver* observer) const {
+  const auto& config = spec.config;
+  const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
+  const int64_t fresh = normed.size(0);
+  const auto qkv = linear(normed, weights_of.qkv, weights_of.qkv_bias)
+                       .view({fresh, -1, config.head_dim});  // [new, heads + 2 kv_heads, head_dim]
+  auto queries = qkv.narrow(1, 0, config.heads);
+  auto keys = qkv.narrow(1, config.heads, config.kv_heads);
+  const auto values = qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads);
+  if (spec.has_qk_norm) {
+    queries.copy_(rms_norm(queries, weights_of.query_norm, config.norm_eps));
+    keys.copy_(rms_norm(keys, weights_of.key_norm, config.norm_eps));
+  }
+  apply_rope_(qkv.narrow(1, 0, config.heads + config.kv_heads), rope);
+
+  cache.append(layer, keys.transpose(0, 1), values.transpose(0, 1));
+  const CacheLayer seen = cache.layer(layer, fresh);
+  const auto by_head = queries.transpose(0, 1);                  // [heads, new, head_dim]
+  const auto output = attend(by_head, seen, attention_scale());  // [new, heads * head_dim]
+  if (observer != nullptr) {
+    observer->after_attention({layer, cache.next_position(), by_head, seen, output,
+                               weights_of.output, attention_scale()});
+  }
+  return linear(output, weights_of.output, weights_of.output_bias);
+}
+
+/// One chunk through all layers; returns the residual stream before the final norm, [new, hidden].
+at::Tensor Model::Impl::run_layers(std::span<const int64_t> ids, CompactCache& cache,
+                                   LayerObserver* observer) const {
+  const auto& config = spec.config;
+  const auto fresh = static_cast<int64_t>(ids.size());
+  const auto device = weights.embedding.device();
+  const auto id_tensor =
+      at::from_blob(const_cast<int64_t*>(ids.data()), {fresh}, at::kLong).to(device);
+  auto hidden = at::embedding(weights.embedding, id_tensor);  // [new, hidden]
+  const auto rope =
+      make_rope_table(rope_frequencies, cache.next_position(), fresh, weights.embedding.options());
+  for (int64_t l = 0; l < config.layers; ++l) {
+    const auto& layer = weights.layers[static_cast<size_t>(l)];
+    const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
+    hidden += attention_block(l, normed, rope, cache, observer);
+    const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
+    const auto gate_up =
+        linear(mlp_input, layer.gate_up, layer.gate_up_bias);  // [new, 2 intermediate]
+    hidden += linear(gated_silu(gate_up), layer.down, layer.down_bias);
+  }
+  return hidden;
+}
+
+void Model::Impl::write_logits(const at::Tensor& hidden, at::Tensor out) const {
+  out.copy_(
+      at::linear(rms_norm(hidden, weights.final_norm, spec.config.norm_eps), weights.lm_head));
+  // One infinity or NaN makes the sum one; finite logits are far from the range of f32.
+  if (std::isfinite(out.sum().item<float>())) return;
+  const auto bad = weights.not_finite();
+  fail(Kind::numeric, "{}: logits are not finite{}", spec.config.name,
+       bad.empty() ? std::string(": try dtype f32")
+                   : fmt::format(": the {} holds NaN or infinity", bad));
+}
+
+Model Model::load(const std::filesystem::path& directory, const ModelOptions& options) {
+  require(options.prefill_chunk_tokens >= 1, Kind::config, "prefill_chunk_tokens = {}, need >= 1",
+          options.prefill_chunk_tokens);
+  const at::Device device = parse_device(options.device);
+  auto impl = std::make_unique<Impl>();
+  impl->spec = read_model_spec(directory);
+  impl->weights = load_weights(directory, impl->spec, options.dtype, device);
+  impl->rope_frequencies = rope_frequencies(impl->spec).to(device);
+  impl->chunk_tokens = options.prefill_chunk_tokens;
+  return Model(std::move(impl));
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+
+const ModelConfig& Model::config() const {
+  return impl_->spec.config;
+}
+
+at::TensorOptions Model::cache_options() const {
+  return at::TensorOptions(impl_->weights.embedding.scalar_type())
+      .device(impl_->weights.embedding.device());
+}
+
+int64_t Model::weight_bytes() const {
+  return impl_->weights.bytes();
+}
+
+CompactCache Model::make_cache(int64_t tail_capacity) const {
+  const auto& config = impl_->spec.config;
+  return {config.layers, config.kv_heads, config.head_dim, tail_capacity, cache_options()};
+}
+
+at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
+                          LayerObserver* observer) const {
+  // As fast as InferenceMode, but what leaves are plain tensors, which callers may change in place.
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  impl_->check(ids, cache);
+  const auto total = static_cast<int64_t>(ids.size());
+  const int64_t rows = wanted == LogitsWanted::all ? total : wanted == LogitsWanted::last ? 1 : 0;
+  const auto logits =
+      at::empty({rows, config().vocab}, impl_->weights.embedding.options().dtype(at::kFloat));
+  const int64_t tail_before = cache.tail_tokens();
+  try {
+    for (int64_t begin = 0; begin < total; begin += impl_->chunk_tokens) {
+      const int64_t fresh = std::min(impl_->chunk_tokens, total - begin);
+      const auto chunk = ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(fresh));
+      const auto hidden = impl_->run_layers(chunk, cache, observer);
+      cache.commit(fresh);
+      const bool is_last = begin + fresh == total;
+      if (wanted == LogitsWanted::all) impl_->write_logits(hidden, logits.narrow(0, begin, fresh));
+      if (wanted == LogitsWanted::last && is_last) {
+        impl_->write_logits(hidden.narrow(0, fresh - 1, 1), logits);
+      }
+    }
+  } catch (...) {
+    cache.truncate_tail(tail_before);  // as it was before the call
+    throw;
+  }
+  return logits;
+}
+
+const at::Tensor& Model::output_weight(int64_t layer) const {
+  return impl_->weights.layers.at(static_cast<size_t>(layer)).output;
+}
+
+}  // namespace kvcal

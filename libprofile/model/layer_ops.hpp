@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory-bound steps of a decoder layer between its matrix products.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace kvcal {
+
+/// weight * x / rms(x) over the last dimension; mean and root in f32, rounded to the dtype of x
+/// before the weight as transformers does.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+
+/// silu(gate) * up.
+/// @param gate_up  [tokens, 2 * intermediate]
+/// @return  [tokens, intermediate]
+at::Tensor gated_silu(const at::Tensor& gate_up);
+
+}  // namespace kvcal

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass against Hugging Face transformers; cases and their versions:
+// model/make_cases.py.
+#include "kvcal/profile/model.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "../../libprofile/model/safetensors.hpp"
+#include "support/paths.hpp"
+
+namespace kvcal {
+namespace {
+
+constexpr double kTinyTolerance = 1e-5;     // f32, 3 layers, logits of size 1 to 10
+constexpr double kSmolTolerance = 1e-3;     // f32, 30 layers, logits up to 30: other order of sums
+constexpr double kMinBf16Agreement = 0.98;  // usual value: see the last test
+constexpr int kPrompts = 20;
+
+/// Stored tensors by name, i32 and f32.
+class Case {
+ public:
+  explicit Case(const std::string& name) : file_(test_file(name)) {}
+
+  at::Tensor operator[](const std::string& name) const {
+    const auto& entry = file_.entries().at(name);
+    auto tensor = at::empty(entry.shape, entry.dtype == "I32" ? at::kInt : at::kFloat);
+    std::memcpy(tensor.data_ptr(), file_.bytes(entry).data(), entry.size_bytes);
+    return tensor;
+  }
+
+  std::vector<int64_t> ids(const std::string& name) const {
+    const auto tensor = (*this)[name].to(at::kLong);
+    return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()};
+  }
+
+ private:
+  static std::filesystem::path test_file(const std::string& name) {
+    return test::test_file("parity/model/" + name + ".safetensors");
+  }
+  SafetensorsFile file_;
+};
+
+double worst_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+at::Tensor all_logits(const Model& model, const std::vector<int64_t>& ids) {
+  auto cache = model.make_cache(static_cast<int64_t>(ids.size()));
+  return model.forward(ids, cache, LogitsWanted::all);
+}
+
+class TinyModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(TinyModel, HasTheLogitsOfTransformers) {
+  const std::string name = GetParam();
+  const auto model = Model::load(test::test_file("parity/model/" + name), {.dtype = "f32"});
+  const Case expected(name);
+  const auto logits = all_logits(model, expected.ids("ids"));
+  const auto chosen = logits.index_select(0, expected["positions"].to(at::kLong));
+  EXPECT_LT(worst_difference(chosen, expected["logits"]), kTinyTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Parity, TinyModel,
+                         testing::Values("tiny_llama", "tiny_llama31", "tiny_qwen2", "tiny_qwen3"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+class SmolLm2 : public testing::Test {
+ protected:
+  void SetUp() override {
+    KVCAL_SKIP_IF_ABSENT(test::smollm2(), "models/SmolLM2-135M-Instruct");
+    cases = std::make_unique<Case>("smollm2");
+  }
+
+  static Model load(const std::string& dtype) {
+    return Model::load(test::smollm2(), {.dtype = dtype});
+  }
+  std::vector<int64_t> ids(int prompt, const char* name) const {
+    return cases->ids(fmt::format("{:02}.{}", prompt, name));
+  }
+  at::Tensor tensor(int prompt, const char* name) const {
+    return (*cases)[fmt::format("{:02}.{}", prompt, name)];
+  }
+  /// Prompt and stored continuation but its last token: each row's argmax is the next stored token.
+  std::vector<int64_t> forced(int prompt) const {
+    auto all = ids(prompt, "ids");
+    const auto next = ids(prompt, "next");
+    all.insert(all.end(), next.begin(), next.end() - 1);
+    return all;
+  }
+
+  std::unique_ptr<Case> cases;
+};
+
+TEST_F(SmolLm2, HasTheLogitsAndGreedyContinuationsOfTransformers) {
+  const auto model = load("f32");
+  for (int p = 0; p < kPrompts; ++p) {
+    const auto prompt = static_cast<int64_t>(ids(p, "ids").size());
+    const auto logits = all_logits(model, forced(p));  // [prompt + 63, vocab]
+    const auto chosen = logits.index_select(0, tensor(p, "positions").to(at::kLong));
+    const auto top = chosen.gather(1, tensor(p, "top_ids").to(at::kLong));
+    const auto strided = chosen.slice(1, 0, std::nullopt, 512);
+    EXPECT_LT(worst_difference(top, tensor(p, "top_logits")), kSmolTolerance) << "prompt " << p;
+    EXPECT_LT(worst_difference(strided, tensor(p, "strided_logits")), kSmolTolerance)
+        << "prompt " << p;
+
+    // Fed the stored tokens, choosing each next one again is what greedy decoding would have done.
+    const auto next = logits.narrow(0, prompt - 1, logits.size(0) - prompt + 1).argmax(1);
+    EXPECT_TRUE(next.equal(tensor(p, "next").to(at::kLong))) << "prompt " << p;
+  }
+}
+
+TEST_F(SmolLm2, DecodesTokenByTokenAsTransformersDoes) {
+  const auto model = load("f32");
+  for (int p : {2, 9, 15}) {
+    const auto expected = ids(p, "next");
+    auto feed = ids(p, "ids");
+    auto cache = model.make_cache(static_cast<int64_t>(feed.size() + expected.size()));
+    std::vector<int64_t> decoded;
+    while (decoded.size() < expected.size()) {
+      const auto next = model.forward(feed, cache, LogitsWanted::last).argmax(1).item<int64_t>();
+      decoded.push_back(next);
+      feed = {next};
+    }
+    EXPECT_EQ(decoded, expected) << "prompt " << p;
+  }
+}
+
+TEST_F(SmolLm2, InBf16NearlyAlwaysChoosesTheTokenOfF32) {
+  const auto exact = load("f32");
+  const auto rounded = load("bf16");
+  int64_t same = 0;
+  int64_t positions = 0;
+  for (int p = 0; p < kPrompts; ++p) {
+    const auto continuation = static_cast<int64_t>(ids(p, "next").size());
+    const auto of = [&](const Model& model) {
+      return all_logits(model, forced(p)).argmax(1).slice(0, -continuation);
+    };
+    same += of(exact).eq(of(rounded)).sum().item<int64_t>();
+    positions += continuation;
+  }
+  const double agreement = static_cast<double>(same) / static_cast<double>(positions);
+  RecordProperty("agreement", fmt::format("{:.4f}", agreement));
+  EXPECT_GT(agreement, kMinBf16Agreement) << same << " of " << positions;
+}
+
+}  // namespace
+}  // namespace kvcal
