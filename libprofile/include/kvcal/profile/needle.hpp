@@ -59,7 +59,8 @@ class HaystackTokens {
   const Tokenizer* tokenizer_;
   std::string name_;
   std::string text_;
-  std::vector<int64_t> ids_;
+  std::vector<int64_t> ids_;              ///< of the text and a blank line, without special tokens
+  std::vector<int64_t> sentence_starts_;  ///< token positions, ascending
 };
 
 /// First window of |answer tokens| prompt positions whose set of ids covers more than 0.9 of the

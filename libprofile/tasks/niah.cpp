@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Needle in a haystack: one strange sentence in a long text, one question about it.
+///
+/// Source   G. Kamradt's tester (lengths x depths, needle at a sentence end); CompressKV's variant
+///          with `placement: compresskv`, `reference: needle`, `chat: false`.
+/// Samples  needles_per_cell for each length x depth. The first length x depth samples visit each
+/// cell
+///          once, so that any prefix of the task covers the grid.
+/// Differs  the score is the recall of the answer's words, not of the whole needle's; haystacks and
+///          needles are ours; each sample reads the haystack from another sentence.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/metric.hpp"
+#include "kvcal/profile/needle.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/task.hpp"
+
+namespace kvcal {
+namespace {
+
+constexpr std::string_view kQuestionMark = "{question}";
+
+struct NiahParams {
+  std::vector<double> lengths = {1000, 2000, 4000};
+  std::vector<double> depths = {0.1, 0.3, 0.5, 0.7, 0.9};
+  int64_t needles_per_cell = 2;
+  std::string needles = "data/needles/evaluation.jsonl";
+  std::string haystack = "data/haystacks/evaluation";
+  std::string question = "lexical";
+  std::string reference = "answer";
+  std::string metric = "niah_rouge1_recall";
+  std::string placement = "sound";
+  std::string preamble;
+  std::string instruction = "\n\nAnswer with words of the text above. {question}";
+  int64_t max_new_tokens = 48;
+  int64_t reserve_tokens = 200;
+  bool chat = true;
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v.field("lengths", lengths, at_least(1), "nominal prompt lengths in tokens");
+    v.field("depths", depths, between(0, 1), "where the needle stands; 0 = start, 1 = end");
+    v.field("needles_per_cell", needles_per_cell, at_least(1), "samples for each length and depth");
+    v.field("needles", needles, any(), "JSONL of needles");
+    v.field("haystack", haystack, any(), "folder of haystacks (.txt files)");
+    v.field("question", question, one_of({"lexical", "paraphrased"}),
+            "asks in the needle's words or in others");
+    v.field("reference", reference, one_of({"answer", "needle"}), "what a full score repeats");
+    v.field("metric", metric, any(), "name of a metric");
+    v.field("placement", placement, one_of({"sound", "compresskv"}), "rule that places the needle");
+    v.field("preamble", preamble, any(), "text before the context");
+    v.field("instruction", instruction, any(), "text after the context, with {question} in it");
+    v.field("max_new_tokens", max_new_tokens, at_least(1), "longest reply");
+    v.field("reserve_tokens", reserve_tokens, at_least(0),
+            "part of the length that is kept free for question and reply");
+    v.field("chat", chat, any(), "wrap in the model's chat format");
+  }
+};
+
+/// A path as given, else below the folders that hold our own data.
+std::filesystem::path data_path(const std::string& path) {
+  return std::filesystem::exists(path) ? std::filesystem::path(path) : resource(path);
+}
+
+/// splitmix64 (Steele, Lea, Flood 2014): well mixed start offsets from consecutive numbers.
+uint64_t mixed(uint64_t x) {
+  x += 0x9E3779B97F4A7C15;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
+void require_distinct(std::vector<double> values, std::string_view name) {
+  std::sort(values.begin(), values.end());
+  const auto twice = std::adjacent_find(values.begin(), values.end());
+  require(twice == values.end(), Kind::config, "{} lists {} twice, need distinct values", name,
+          *twice);
+}
+
+class Niah : public Task {
+ public:
+  Niah(const TaskContext& context, const NiahParams& params)
+      : context_(context), params_(params), needles_(load_needles(data_path(params.needles))) {
+    check_params();
+    for (Haystack& haystack : load_haystacks(data_path(params.haystack))) {
+      haystacks_.emplace_back(context.tokenizer, std::move(haystack));
+    }
+    check_fits_model();
+  }
+
+  int64_t size() const override { return cells() * params_.needles_per_cell; }
+
+  Sample sample(int64_t index) const override {
+    require(index >= 0 && index < size(), Kind::internal, "niah sample {}, need 0 .. {}", index,
+            size() - 1);
+    const int64_t cell = index % cells();
+    const auto depth_count = static_cast<int64_t>(params_.depths.size());
+    const double length = params_.lengths[cell / depth_count];
+    const double depth = params_.depths[cell % depth_count];
+    const Needle& needle = needle_of(cell, index / cells());
+
+    Sample sample;
+    sample.id = fmt::format("l{:g}-d{:g}-{}", length, 100 * depth, needle.id);
+    sample.context = params_.preamble + context_text(index, needle, length, depth);
+    sample.question = question_text(needle);
+    sample.references = {params_.reference == "needle" ? needle.needle : needle.answer};
+    sample.metric = params_.metric;
+    sample.max_new_tokens = params_.max_new_tokens;
+    sample.chat = params_.chat;
+    sample.length = length;
+    sample.depth = depth;
+    return sample;
+  }
+
+ private:
+  int64_t cells() const {
+    return static_cast<int64_t>(params_.lengths.size() * params_.depths.size());
+  }
+
+  void check_params() const {
+    find_metric(params_.metric);
+    require_distinct(params_.lengths, "niah: lengths");
+    require_distinct(params_.depths, "niah: depths");
+    for (double length : params_.lengths) {
+      require(length == std::floor(length) && length < 1e9, Kind::config,
+              "niah: lengths lists {}, need whole numbers of tokens below 1e9", length);
+    }
+    require(params_.instruction.find(kQuestionMark) != std::string::npos, Kind::config,
+            "niah: instruction = '{}', need {} somewhere in it", params_.instruction,
+            kQuestionMark);
+    const auto count = static_cast<int64_t>(needles_.size());
+    require(params_.needles_per_cell <= count, Kind::config,
+            "niah: needles_per_cell = {}, but {} has only {} needles", params_.needles_per_cell,
+            params_.needles, count);
+    if (params_.question == "lexical") return;
+    for (const Needle& needle : needles_) {
+      require(!needle.paraphrased_question.empty(), Kind::input,
+              "{}: needle '{}' has no paraphrased_question, need one for question: paraphrased",
+              params_.needles, needle.id);
+    }
+  }
+
+  /// The longest prompt of the grid and its reply must fit, before anything is run.
+  void check_fits_model() const {
+    const double longest = *std::max_element(params_.lengths.begin(), params_.lengths.end());
+    int64_t around = 0;  // What stands around the context.
+    for (const Needle& needle : needles_) {
+      std::string text = params_.preamble + question_text(needle);
+      if (params_.chat) text = context_.chat.prefix() + text + context_.chat.suffix();
+      around = std::max(around, static_cast<int64_t>(context_.tokenizer.encode(text).size()));
+    }
+    const int64_t context = static_cast<int64_t>(longest) - params_.reserve_tokens;
+    const int64_t needed = context + around + params_.max_new_tokens;
+    require(needed <= context_.max_tokens, Kind::config,
+            "niah: length {} needs {} tokens with question, chat format and {} new tokens, but the "
+            "model takes {}",
+            longest, needed, params_.max_new_tokens, context_.max_tokens);
+  }
+
+  /// Neighbouring cells ask about different needles; inside a cell they are distinct.
+  const Needle& needle_of(int64_t cell, int64_t repeat) const {
+    const uint64_t number = static_cast<uint64_t>(cell * params_.needles_per_cell + repeat);
+    return needles_[(number + context_.seed % needles_.size()) % needles_.size()];
+  }
+
+  std::string context_text(int64_t index, const Needle& needle, double length, double depth) const {
+    const HaystackTokens& haystack = haystacks_[index % static_cast<int64_t>(haystacks_.size())];
+    NeedleContextRequest request;
+    request.length_tokens = static_cast<int64_t>(length);
+    request.reserve_tokens = params_.reserve_tokens;
+    request.depth = depth;
+    request.start_token =
+        static_cast<int64_t>(mixed(mixed(context_.seed) + static_cast<uint64_t>(index)) %
+                             static_cast<uint64_t>(haystack.tokens()));
+    request.placement = params_.placement == "sound" ? Placement::sound : Placement::compresskv;
+    return haystack.fill(needle, request);
+  }
+
+  std::string question_text(const Needle& needle) const {
+    std::string text = params_.instruction;
+    const bool is_lexical = params_.question == "lexical";
+    return text.replace(text.find(kQuestionMark), kQuestionMark.size(),
+                        is_lexical ? needle.question : needle.paraphrased_question);
+  }
+
+  TaskContext context_;
+  NiahParams params_;
+  std::vector<Needle> needles_;
+  std::vector<HaystackTokens> haystacks_;
+};
+
+std::unique_ptr<Task> make(const TaskContext& context, const std::string& argument,
+                           const ParamMap& params) {
+  require(argument.empty(), Kind::config, "task niah takes no argument, got '{}'", argument);
+  return std::make_unique<Niah>(context, read_params<NiahParams>(params));
+}
+
+}  // namespace
+
+extern const TaskInfo task_niah = {"niah", "needle in a haystack: lengths x depths", make,
+                                   list_fields<NiahParams>};
+
+}  // namespace kvcal
