@@ -5,7 +5,8 @@
 # time by name, and the order is the sorted order of the files. (Self-registering statics were tried
 # and are dropped silently from a static library.)
 function(kvcal_method_table target interface folder include)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  cmake_path(ABSOLUTE_PATH folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(SORT sources)
   string(SUBSTRING ${interface} 0 1 first)
   string(TOUPPER ${first} first)
