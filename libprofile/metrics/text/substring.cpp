@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/text/substring.hpp"
+
+#include <algorithm>
+
+#include "metrics/text/unicode.hpp"
+
+namespace kvcal::text {
+
+int64_t count_contained(const MetricInput& input) {
+  const std::u32string prediction = lower(code_points(input.prediction));
+  return std::count_if(
+      input.references.begin(), input.references.end(), [&](const auto& reference) {
+        return prediction.find(lower(code_points(reference))) != std::u32string::npos;
+      });
+}
+
+}  // namespace kvcal::text

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/task.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/metric.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "support/byte_tokenizer.hpp"
+#include "support/paths.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data,
+                                      size_t size);  // tests/fuzz/jsonl_task.cpp
+
+namespace kvcal {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path written(const std::string& name, const std::string& text) {
+  const fs::path file = test::scratch_dir() / name;
+  std::ofstream(file, std::ios::binary) << text;
+  return file;
+}
+
+template <class Call>
+void expect_error(Kind kind, const std::string& part, Call call) {
+  try {
+    call();
+    ADD_FAILURE() << "no error, expected: " << part;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+  }
+}
+
+class TaskTest : public testing::Test {
+ protected:
+  std::unique_ptr<Task> open(const std::string& spec, const ParamMap& overrides = {}) const {
+    return open_task(spec, context, overrides);
+  }
+  std::unique_ptr<Task> open_lines(const std::string& lines) const {
+    return open("jsonl:" + written("d.jsonl", lines).string());
+  }
+  void expect_input_error(const std::string& part, const std::string& lines) const {
+    SCOPED_TRACE(lines);
+    expect_error(Kind::input, part, [&] { open_lines(lines); });
+  }
+
+  Tokenizer tokenizer = test::byte_tokenizer();
+  ChatFormat chat;
+  TaskContext context{tokenizer, chat, 100000, 0};
+};
+
+using JsonlTask = TaskTest;
+using NiahTask = TaskTest;
+using OpenTask = TaskTest;
+
+constexpr const char* kPrompt =
+    R"({"id": "p", "prompt": "Say x.", "answers": ["x"], "metric": "qa_f1_score"})";
+constexpr const char* kQuestions =
+    R"({"id": "q", "context": "Text.", "questions": [{"question": "A?", "answers": ["a", "b"]},)"
+    R"( {"question": "C?", "answers": ["c"]}], "metric": "rouge_score", "max_new_tokens": 7, "chat": false,)"
+    R"( "all_classes": ["k"], "source": 1})";
+
+TEST_F(JsonlTask, reads_prompts_with_defaults) {
+  const auto task = open_lines(std::string(kPrompt) + "\r\n\n");
+  ASSERT_EQ(task->size(), 1);
+  const Sample sample = task->sample(0);
+  EXPECT_EQ(sample.id, "p");
+  EXPECT_EQ(sample.document, "");
+  EXPECT_EQ(sample.context + sample.question, "Say x.");
+  EXPECT_EQ(sample.references, std::vector<std::string>{"x"});
+  EXPECT_EQ(sample.metric, "qa_f1_score");
+  EXPECT_EQ(sample.max_new_tokens, 64);
+  EXPECT_TRUE(sample.chat);
+}
+
+TEST_F(JsonlTask, questions_of_one_line_share_their_document) {
+  const auto task = open_lines(std::string(kQuestions) + "\n" + kPrompt);
+  ASSERT_EQ(task->size(), 3);
+  const Sample first = task->sample(0), second = task->sample(1);
+  EXPECT_EQ(first.id, "q#1");
+  EXPECT_EQ(second.id, "q#2");
+  EXPECT_EQ(first.document, "q");
+  EXPECT_EQ(second.document, "q");
+  EXPECT_EQ(second.context + second.question, "Text.\n\nC?");
+  EXPECT_EQ(first.references, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(first.all_classes, std::vector<std::string>{"k"});
+  EXPECT_EQ(first.max_new_tokens, 7);
+  EXPECT_FALSE(first.chat);
+  EXPECT_EQ(task->sample(2).id, "p");
+}
+
+TEST_F(JsonlTask, each_fault_is_named_with_file_line_and_field) {
+  const std::string good = std::string(kPrompt) + "\n";
+  expect_input_error("d.jsonl: empty, need at least one JSON object", "");
+  expect_input_error("d.jsonl:2: not valid JSON at column 2", good + "{,}");
+  expect_input_error("d.jsonl:1: a JSON array, need an object", "[1]");
+  expect_input_error("d.jsonl:2: field 'id' gives 'p', which", good + good);
+  expect_input_error("d.jsonl:1: none of the fields 'prompt' and 'context', need one",
+                     R"({"id": "a"})");
+  expect_input_error("d.jsonl:1: both of the fields 'prompt' and 'context'",
+                     R"({"prompt": "a", "context": "b"})");
+  expect_input_error("d.jsonl:1: field 'id' is missing, need a string", R"({"prompt": "a"})");
+  expect_input_error("d.jsonl:1: field 'metric' is missing", R"({"id": "a", "prompt": "a"})");
+  expect_input_error(
+      "d.jsonl:1: field 'metric': no metric 'qa_f1_scores', did you mean 'qa_f1_score'?",
+      R"({"id": "a", "prompt": "a", "metric": "qa_f1_scores"})");
+  const std::string head = R"({"id": "a", "metric": "qa_f1_score", )";
+  expect_input_error("d.jsonl:1: field 'prompt' is a number, need a string",
+                     head + R"("prompt": 3})");
+  expect_input_error("d.jsonl:1: field 'prompt' is blank",
+                     head + R"("prompt": " ", "answers": ["x"]})");
+  expect_input_error("d.jsonl:1: field 'answers' is missing or empty", head + R"("prompt": "a"})");
+  expect_input_error("d.jsonl:1: field 'answers' is a string, need a list of strings",
+                     head + R"("prompt": "a", "answers": "x"})");
+  expect_input_error("d.jsonl:1: field 'answers[1]' is a number, need a string",
+                     head + R"("prompt": "a", "answers": ["x", 1]})");
+  expect_input_error("d.jsonl:1: field 'questions' is missing, empty or no list",
+                     head + R"("context": "a"})");
+  expect_input_error("d.jsonl:1: questions[0]: field 'question' is missing",
+                     head + R"("context": "a", "questions": [{"answers": ["x"]}]})");
+  expect_input_error("d.jsonl:1: questions[0]: a JSON string, need an object",
+                     head + R"("context": "a", "questions": ["x"]})");
+  expect_input_error("d.jsonl:1: field 'max_new_tokens' is 0, need a whole number, 1 ..",
+                     head + R"("prompt": "a", "answers": ["x"], "max_new_tokens": 0})");
+  expect_input_error("d.jsonl:1: field 'max_new_tokens' is 1.5",
+                     head + R"("prompt": "a", "answers": ["x"], "max_new_tokens": 1.5})");
+  expect_input_error("d.jsonl:1: field 'chat' is a string, need true or false",
+                     head + R"("prompt": "a", "answers": ["x"], "chat": "no"})");
+}
+
+TEST_F(JsonlTask, a_missing_file_and_a_missing_argument_are_told_apart) {
+  expect_error(Kind::input, "no/such.jsonl: cannot be read, need a JSONL file",
+               [&] { open("jsonl:no/such.jsonl"); });
+  expect_error(Kind::config, "task jsonl needs a file: jsonl:FILE", [&] { open("jsonl"); });
+}
+
+TEST_F(JsonlTask, our_own_samples_are_readable) {
+  for (const char* name : {"data/samples/prompts.jsonl", "data/samples/questions.jsonl"}) {
+    EXPECT_GT(open("jsonl:" + resource(name).string())->size(), 0);
+  }
+}
+
+TEST_F(JsonlTask, damaged_lines_never_do_more_than_one_input_error) {
+  const std::string whole = std::string(kQuestions) + "\n" + kPrompt + "\n";
+  std::mt19937 random(20240607);  // NOLINT: the same damage every time
+  for (int round = 0; round < 400; ++round) {
+    std::string damaged = whole;
+    for (int hits = 0; hits < 1 + round % 4; ++hits) {
+      const size_t at = random() % damaged.size();
+      const size_t kind = random() % 3;
+      if (kind == 0) damaged[at] = static_cast<char>(random());
+      if (kind == 1) damaged.erase(at, 1 + random() % 8);
+      if (kind == 2) damaged.insert(at, 1, "{}[]\",:0\\\n"[random() % 10]);
+      if (damaged.empty()) break;
+    }
+    EXPECT_NO_THROW(
+        LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()))
+        << damaged;
+  }
+}
+
+TEST_F(NiahTask, covers_the_grid_and_keeps_the_lengths) {
+  const auto task = open("niah_quick");
+  ASSERT_EQ(task->size(), 6);
+  std::set<std::string> ids, contexts;
+  for (int64_t i = 0; i < task->size(); ++i) {
+    const Sample sample = task->sample(i);
+    ids.insert(sample.id);
+    contexts.insert(sample.context);
+    EXPECT_LE(tokenizer.encode(sample.context).size(), sample.length - 200);
+    EXPECT_GT(tokenizer.encode(sample.context).size(), 0u);
+    ASSERT_EQ(sample.references.size(), 1u);
+    EXPECT_NE(sample.context.find(sample.references[0]), std::string::npos);
+    EXPECT_EQ(sample.document, "");
+    EXPECT_EQ(sample.metric, "niah_rouge1_recall");
+  }
+  EXPECT_EQ(ids.size(), 6u);
+  EXPECT_EQ(contexts.size(), 6u);
+  EXPECT_EQ(task->sample(0).length, 500);
+  EXPECT_EQ(task->sample(5).depth, 0.9);
+  EXPECT_EQ(task->sample(4).id.substr(0, 10), "l1000-d50-");
+}
+
+TEST_F(NiahTask, the_same_index_and_seed_give_the_same_sample) {
+  const Sample a = open("niah_quick")->sample(3), b = open("niah_quick")->sample(3);
+  EXPECT_EQ(a.context, b.context);
+  context.seed = 1;
+  EXPECT_NE(open("niah_quick")->sample(3).context, a.context);
+}
+
+TEST_F(NiahTask, paraphrased_questions_replace_the_lexical_ones) {
+  const ParamMap quick = {{"lengths", {std::vector<double>{500}, "--lengths"}}};
+  const Sample plain = open("niah", quick)->sample(0),
+               other = open("niah_paraphrased", quick)->sample(0);
+  EXPECT_EQ(plain.context, other.context);
+  EXPECT_NE(plain.question, other.question);
+}
+
+TEST_F(NiahTask, a_length_beyond_the_model_names_both_numbers) {
+  context.max_tokens = 2048;
+  expect_error(Kind::config,
+               "tokens with question, chat format and 48 new tokens, but the model takes 2048",
+               [&] { open("niah"); });
+  expect_error(Kind::config, "niah: length 4000 needs ", [&] { open("niah"); });
+}
+
+TEST_F(NiahTask, wrong_params_are_config_errors) {
+  const auto with = [&](const std::string& name, ParamValue value) {
+    open("niah", {{name, {std::move(value), "--flag"}}});
+  };
+  expect_error(Kind::config, "depths = [1.5], need 0 .. 1",
+               [&] { with("depths", std::vector<double>{1.5}); });
+  expect_error(Kind::config, "lengths lists 1000 twice", [&] {
+    with("lengths", std::vector<double>{1000, 1000});
+  });
+  expect_error(Kind::config, "lengths lists 1000.5, need whole numbers",
+               [&] { with("lengths", std::vector<double>{1000.5}); });
+  expect_error(Kind::config, "needles_per_cell = 99, but data/needles/evaluation.jsonl has only 24",
+               [&] { with("needles_per_cell", int64_t{99}); });
+  expect_error(Kind::config, "no metric 'x'", [&] { with("metric", std::string("x")); });
+  expect_error(Kind::config, "need {question} somewhere in it",
+               [&] { with("instruction", std::string("Answer.")); });
+  expect_error(Kind::config, "task 'niah' has no parameter 'length', did you mean 'lengths'?",
+               [&] { with("length", int64_t{3}); });
+  expect_error(Kind::config, "task niah takes no argument, got 'x'", [&] { open("niah:x"); });
+}
+
+TEST_F(OpenTask, unknown_names_list_the_known_and_the_nearest) {
+  expect_error(Kind::config, "no task 'niahh', did you mean 'niah'? (known: jsonl, niah, niah_",
+               [&] { open("niahh"); });
+  expect_error(Kind::config, "no task 'jsnl', did you mean 'jsonl'?", [&] { open("jsnl:x"); });
+  expect_error(Kind::config, "no task ''", [&] { open(""); });
+  expect_error(Kind::config, "no task '../x'", [&] { open("../x"); });
+}
+
+TEST_F(OpenTask, a_yaml_of_the_users_own_is_read_strictly) {
+  const auto own = written("own.yaml", "task: niah\nparams:\n  lengths: [600]\n  depths: [0]\n");
+  EXPECT_EQ(open(own.string())->size(), 2);
+  const auto wrong = written("wrong.yaml", "task: niah\nparam:\n  lengths: [600]\n");
+  expect_error(Kind::config, "unknown key 'param'", [&] { open(wrong.string()); });
+  const auto other = written("other.yaml", "task: niha\n");
+  expect_error(Kind::config,
+               "other.yaml:1: task = niha, need one of jsonl, niah, did you mean 'niah'?",
+               [&] { open(other.string()); });
+  expect_error(Kind::config, "none.yaml cannot be read", [&] { open("none.yaml"); });
+}
+
+TEST_F(OpenTask, every_configured_task_opens) {
+  for (const auto& entry : fs::recursive_directory_iterator(resource("configs/tasks"))) {
+    EXPECT_GT(open(entry.path().string())->size(), 0) << entry.path();
+    EXPECT_GT(open(entry.path().stem().string())->size(), 0) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace kvcal
