@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+
+#include "kvcal/compress/compactor.hpp"
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+void check_shapes(const at::Tensor& keys, const at::Tensor& values, const KeepSet& keep) {
+  require(
+      keys.dim() == 3 && values.sizes() == keys.sizes(), Kind::shape,
+      "keys and values have {} and {} dimensions, need equal shapes [kv_heads, tokens, head_dim]",
+      keys.dim(), values.dim());
+  require(keep.kv_heads() == keys.size(0), Kind::shape, "keep set of {} KV heads for keys of {}",
+          keep.kv_heads(), keys.size(0));
+  if (keep.total() == 0) return;
+  const int64_t first = keep.indices.min().item<int64_t>(),
+                last = keep.indices.max().item<int64_t>();
+  require(first >= 0 && last < keys.size(1), Kind::shape, "kept tokens span {} .. {}, need 0 .. {}",
+          first, last, keys.size(1) - 1);
+}
+
+}  // namespace
+
+CompactLayer gather(const at::Tensor& keys, const at::Tensor& values, const KeepSet& keep) {
+  check_shapes(keys, values, keep);
+  const int64_t head_dim = keys.size(2);
+  CompactLayer layer{at::empty({keep.total(), head_dim}, keys.options()),
+                     at::empty({keep.total(), head_dim}, values.options()), at::Tensor(),
+                     keep.offsets.clone()};
+  const int64_t* offsets = keep.offsets.const_data_ptr<int64_t>();
+  for (int64_t k = 0; k < keep.kv_heads(); ++k) {
+    const int64_t kept = offsets[k + 1] - offsets[k];
+    const auto index = keep.of_head(k).to(keys.device());
+    auto kept_keys = layer.keys.narrow(0, offsets[k], kept);      // [kept, head_dim]
+    auto kept_values = layer.values.narrow(0, offsets[k], kept);  // [kept, head_dim]
+    at::index_select_out(kept_keys, keys[k], 0, index);
+    at::index_select_out(kept_values, values[k], 0, index);
+  }
+  return layer;
+}
+
+}  // namespace kvcal

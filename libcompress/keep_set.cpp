@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/compress/keep_set.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+struct HeadScores {
+  const float* values;
+  int64_t tokens;
+  int64_t kv_head;
+};
+
+void check_scores(const HeadScores& scores, int64_t kept) {
+  require(kept >= 0 && kept <= scores.tokens, Kind::shape,
+          "KV head {} should keep {} entries, need 0 .. {} (its tokens)", scores.kv_head, kept,
+          scores.tokens);
+  int64_t is_protected = 0;
+  for (int64_t t = 0; t < scores.tokens; ++t) {
+    require(!std::isnan(scores.values[t]), Kind::numeric,
+            "score of token {} in KV head {} is NaN, need a number", t, scores.kv_head);
+    is_protected += scores.values[t] == std::numeric_limits<float>::infinity();
+  }
+  require(is_protected <= kept, Kind::config,
+          "KV head {} may keep {} entries but its scorer protects {}; need a budget >= {} tokens "
+          "or fewer protected ones",
+          scores.kv_head, kept, is_protected, is_protected);
+}
+
+/// Token indices of the `kept` best, ascending. The order (score, then earlier token) is total, so
+/// the result does not depend on the algorithm.
+void select_head(const HeadScores& scores, int64_t kept, std::vector<int64_t>& order,
+                 int64_t* out) {
+  order.resize(static_cast<size_t>(scores.tokens));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto is_better = [values = scores.values](int64_t a, int64_t b) {
+    return values[a] != values[b] ? values[a] > values[b] : a < b;
+  };
+  if (kept < scores.tokens)
+    std::nth_element(order.begin(), order.begin() + kept, order.end(), is_better);
+  std::sort(order.begin(), order.begin() + kept);
+  std::copy_n(order.begin(), kept, out);
+}
+
+}  // namespace
+
+at::Tensor KeepSet::of_head(int64_t kv_head) const {
+  const int64_t* bounds = offsets.const_data_ptr<int64_t>();
+  return indices.narrow(0, bounds[kv_head], bounds[kv_head + 1] - bounds[kv_head]);
+}
+
+KeepSet select_top(const at::Tensor& scores, const at::Tensor& kept) {
+  require(scores.dim() == 2 && scores.scalar_type() == at::kFloat, Kind::shape,
+          "scores are {}-dimensional {}, need [kv_heads, tokens] f32", scores.dim(),
+          c10::toString(scores.scalar_type()));
+  const int64_t kv_heads = scores.size(0), tokens = scores.size(1);
+  require(kept.dim() == 1 && kept.size(0) == kv_heads && kept.scalar_type() == at::kLong,
+          Kind::shape, "kept counts have {} numbers of {}, need one i64 for each of {} KV heads",
+          kept.numel(), c10::toString(kept.scalar_type()), kv_heads);
+  const auto on_cpu = scores.to(at::kCPU).contiguous();  // [kv_heads, tokens]
+  const auto counts = kept.to(at::kCPU).contiguous();    // [kv_heads]
+  const int64_t* count = counts.const_data_ptr<int64_t>();
+
+  KeepSet keep{at::empty({counts.sum().item<int64_t>()}, at::kLong),
+               at::zeros({kv_heads + 1}, at::kLong)};
+  int64_t* offsets = keep.offsets.mutable_data_ptr<int64_t>();
+  std::vector<int64_t> order;
+  for (int64_t k = 0; k < kv_heads; ++k) {
+    const HeadScores head{on_cpu.const_data_ptr<float>() + k * tokens, tokens, k};
+    check_scores(head, count[k]);
+    select_head(head, count[k], order, keep.indices.mutable_data_ptr<int64_t>() + offsets[k]);
+    offsets[k + 1] = offsets[k] + count[k];
+  }
+  return keep;
+}
+
+}  // namespace kvcal

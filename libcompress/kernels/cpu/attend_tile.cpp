@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// Written with GCC's vector types: one source for SSE2, AVX2 and AVX-512 (target_clones picks at
+// load time, so a portable build is not slow). All sums are f32; bf16 and f16 are widened in
+// registers.
+#include "kernels/cpu/attend_tile.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+// Vectors never cross a call that is not inlined, so their calling convention does not matter.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
+// Not under AddressSanitizer: the resolvers run before it is set up.
+#define KVCAL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define KVCAL_CLONES
+#endif
+#define KVCAL_INLINE __attribute__((always_inline)) inline
+
+namespace kvcal::cpu {
+namespace {
+
+using F32x4 = float __attribute__((vector_size(16)));
+using F32x16 = float __attribute__((vector_size(64)));
+using I32x16 = int32_t __attribute__((vector_size(64)));
+using U32x16 = uint32_t __attribute__((vector_size(64)));
+using U16x16 = uint16_t __attribute__((vector_size(32)));
+
+/// Entries whose logits are held at once.
+constexpr int64_t kTile = 64;
+/// Rows that share one load of an entry.
+constexpr int kRowBlock = 4;
+
+struct Bf16 {
+  uint16_t bits;
+};
+struct F16 {
+  uint16_t bits;
+};
+
+template <class To, class From>
+KVCAL_INLINE To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(To));
+  return to;
+}
+
+KVCAL_INLINE F32x16 load(const float* from) {
+  F32x16 wide;
+  std::memcpy(&wide, from, sizeof(wide));
+  return wide;
+}
+
+KVCAL_INLINE U32x16 load_bits(const void* from) {
+  U16x16 narrow;
+  std::memcpy(&narrow, from, sizeof(narrow));
+  return __builtin_convertvector(narrow, U32x16);
+}
+
+KVCAL_INLINE F32x16 load(const Bf16* from) {
+  return bits_as<F32x16>(load_bits(from) << 16);
+}
+
+/// Moves exponent and fraction into place and corrects the exponent's offset by a product, which is
+/// right for subnormals too; infinity and NaN get the largest exponent back.
+KVCAL_INLINE F32x16 load(const F16* from) {
+  const U32x16 half = load_bits(from);
+  const U32x16 magnitude = (half & 0x7FFF) << 13;
+  const F32x16 value = bits_as<F32x16>(magnitude) * 0x1p112F;
+  const U32x16 is_special = bits_as<U32x16>(magnitude >= (0x7C00U << 13));
+  return bits_as<F32x16>(bits_as<U32x16>(value) | ((half & 0x8000) << 16) |
+                         (is_special & 0x7F800000U));
+}
+
+/// The last numbers of a row whose length is no multiple of kLanes; zeros behind them.
+template <class T>
+KVCAL_INLINE F32x16 load_some(const T* from, int64_t count) {
+  T padded[kLanes] = {};
+  std::memcpy(padded, from, static_cast<size_t>(count) * sizeof(T));
+  return load(padded);
+}
+
+KVCAL_INLINE void store(float* to, const F32x16& from) {
+  std::memcpy(to, &from, sizeof(from));
+}
+
+KVCAL_INLINE F32x4 quarter_sums(const F32x16& v) {
+  const auto a =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const auto b =
+      __builtin_shufflevector(v, v, 8, 9, 10, 11) + __builtin_shufflevector(v, v, 12, 13, 14, 15);
+  return a + b;
+}
+
+/// The sums of four vectors, as one vector.
+KVCAL_INLINE F32x4 sums_of(const F32x16* v) {
+  const F32x4 a = quarter_sums(v[0]), b = quarter_sums(v[1]);
+  const F32x4 c = quarter_sums(v[2]), d = quarter_sums(v[3]);
+  const F32x4 ab =
+      __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const F32x4 cd =
+      __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+/// exp for x <= 0, relative error below 2e-7; 0 below -87, NaN stays NaN (Cephes expf: 2^n *
+/// polynomial).
+KVCAL_INLINE F32x16 exp_negative(const F32x16& x) {
+  const I32x16 is_in_range = ~(x <= -87.0F);
+  const F32x16 clamped = bits_as<F32x16>(bits_as<I32x16>(x) & is_in_range);  // 0 where out of range
+  const F32x16 scaled = clamped * 1.44269504088896341F - 0.5F;
+  const I32x16 n = __builtin_convertvector(scaled, I32x16);  // towards zero: nearest, as x <= 0
+  const F32x16 whole = __builtin_convertvector(n, F32x16);
+  const F32x16 r = clamped - whole * 0.693359375F + whole * 2.12194440e-4F;
+  F32x16 p = r * 1.9875691500e-4F + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const F32x16 power = bits_as<F32x16>((n + 127) << 23);
+  return bits_as<F32x16>(bits_as<I32x16>(p * power) & is_in_range);
+}
+
+/// Dot products of kRows query rows with kKeys entries: logits[row][entry].
+template <int kRows, int kKeys, class T>
+KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, int64_t head_dim,
+                       float* logits) {
+  F32x16 sums[kRows][4] = {};
+  for (int64_t d = 0; d < head_dim; d += kLanes) {
+    F32x16 q[kRows];
+    for (int r = 0; r < kRows; ++r) q[r] = load(queries + r * padded_dim + d);
+    for (int e = 0; e < kKeys; ++e) {
+      const T* row = keys + e * head_dim + d;
+      const F32x16 key = d + kLanes <= head_dim ? load(row) : load_some(row, head_dim - d);
+      for (int r = 0; r < kRows; ++r) sums[r][e] += q[r] * key;
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    const F32x4 totals = sums_of(sums[r]);
+    std::memcpy(logits + r * kTile, &totals, kKeys * sizeof(float));
+  }
+}
+
+template <int kRows, class T>
+KVCAL_INLINE void tile_logits(const float* queries, int64_t padded_dim, const T* keys,
+                              int64_t head_dim, int64_t count, float* logits) {
+  int64_t e = 0;
+  for (; e + 4 <= count; e += 4) {
+    dots<kRows, 4>(queries, padded_dim, keys + e * head_dim, head_dim, logits + e);
+  }
+  for (; e < count; ++e) {
+    dots<kRows, 1>(queries, padded_dim, keys + e * head_dim, head_dim, logits + e);
+  }
+}
+
+/// output[row] += sum over entries of weights[row][entry] * value[entry].
+template <int kRows, class T>
+KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head_dim, int64_t count,
+                             float* output, int64_t padded_dim) {
+  for (int64_t d = 0; d < head_dim; d += kLanes) {
+    const bool is_whole = d + kLanes <= head_dim;
+    F32x16 sums[kRows][2] = {};  // two, so that additions overlap
+    int64_t e = 0;
+    for (; is_whole && e + 2 <= count; e += 2) {
+      const F32x16 even = load(values + e * head_dim + d),
+                   odd = load(values + (e + 1) * head_dim + d);
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][0] += weights[r * kTile + e] * even;
+        sums[r][1] += weights[r * kTile + e + 1] * odd;
+      }
+    }
+    for (; e < count; ++e) {
+      const T* row = values + e * head_dim + d;
+      const F32x16 value = is_whole ? load(row) : load_some(row, head_dim - d);
+      for (int r = 0; r < kRows; ++r) sums[r][0] += weights[r * kTile + e] * value;
+    }
+    for (int r = 0; r < kRows; ++r) {
+      float* out = output + r * padded_dim + d;
+      store(out, load(out) + sums[r][0] + sums[r][1]);
+    }
+  }
+}
+
+/// Turns the logits of one row into weights exp(logit - maximum) and rescales what it gathered
+/// before.
+KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64_t row) {
+  const float before = rows.maximum[static_cast<size_t>(row)];
+  std::fill(logits + visible, logits + kTile, -std::numeric_limits<float>::infinity());
+  F32x16 largest = load(logits);
+  for (int64_t e = kLanes; e < kTile; e += kLanes) {
+    const F32x16 next = load(logits + e);
+    largest = largest > next ? largest : next;
+  }
+  float maximum = before;
+  for (int lane = 0; lane < kLanes; ++lane) maximum = std::max(maximum, largest[lane]);
+  if (maximum == -std::numeric_limits<float>::infinity()) {
+    std::fill(logits, logits + kTile, 0.0F);  // nothing visible, or every bias is -inf
+    return;
+  }
+  F32x16 sums = {};
+  for (int64_t e = 0; e < kTile; e += kLanes) {
+    const F32x16 weights = exp_negative(load(logits + e) - maximum);
+    store(logits + e, weights);
+    sums += weights;
+  }
+  F32x16 all[4] = {sums, {}, {}, {}};
+  float& sum = rows.sum[static_cast<size_t>(row)];
+  if (maximum > before) {
+    const float decay = std::exp(before - maximum);
+    float* output = rows.output.data() + row * rows.padded_dim;
+    for (int64_t d = 0; d < rows.padded_dim; d += kLanes)
+      store(output + d, load(output + d) * decay);
+    sum *= decay;
+    rows.maximum[static_cast<size_t>(row)] = maximum;
+  }
+  sum += sums_of(all)[0];
+}
+
+template <int kRows, class T>
+KVCAL_INLINE void attend_block(const Entries& entries, int64_t first, int64_t count, Rows& rows,
+                               int64_t row) {
+  const auto* keys = static_cast<const T*>(entries.keys) + first * rows.head_dim;
+  const auto* values = static_cast<const T*>(entries.values) + first * rows.head_dim;
+  alignas(64) float weights[kRows * kTile];
+  int64_t visible[kRows], most = 0;
+  for (int r = 0; r < kRows; ++r) {
+    visible[r] = std::clamp<int64_t>(rows.visible[static_cast<size_t>(row + r)] - first, 0, count);
+    most = std::max(most, visible[r]);
+  }
+  if (most == 0) return;
+  tile_logits<kRows>(rows.queries.data() + row * rows.padded_dim, rows.padded_dim, keys,
+                     rows.head_dim, most, weights);
+  for (int r = 0; r < kRows; ++r) {
+    float* logits = weights + r * kTile;
+    for (int64_t e = 0; entries.bias != nullptr && e < visible[r]; ++e)
+      logits[e] += entries.bias[first + e];
+    take_softmax(logits, visible[r], rows, row + r);
+  }
+  add_values<kRows>(weights, values, rows.head_dim, most,
+                    rows.output.data() + row * rows.padded_dim, rows.padded_dim);
+}
+
+template <class T>
+KVCAL_INLINE void attend(const Entries& entries, Rows& rows) {
+  for (int64_t first = 0; first < entries.count; first += kTile) {
+    const int64_t count = std::min(kTile, entries.count - first);
+    int64_t row = 0;
+    for (; row + kRowBlock <= rows.count; row += kRowBlock) {
+      attend_block<kRowBlock, T>(entries, first, count, rows, row);
+    }
+    if (rows.count - row == 3) attend_block<3, T>(entries, first, count, rows, row);
+    if (rows.count - row == 2) attend_block<2, T>(entries, first, count, rows, row);
+    if (rows.count - row == 1) attend_block<1, T>(entries, first, count, rows, row);
+  }
+}
+
+}  // namespace
+
+Rows::Rows(int64_t count_, int64_t head_dim_)
+    : count(count_),
+      head_dim(head_dim_),
+      padded_dim((head_dim_ + kLanes - 1) / kLanes * kLanes),
+      queries(static_cast<size_t>(count * padded_dim)),
+      output(static_cast<size_t>(count * padded_dim)),
+      maximum(static_cast<size_t>(count), -std::numeric_limits<float>::infinity()),
+      sum(static_cast<size_t>(count)),
+      visible(static_cast<size_t>(count)) {}
+
+KVCAL_CLONES void attend_f32(const Entries& entries, Rows& rows) {
+  attend<float>(entries, rows);
+}
+KVCAL_CLONES void attend_bf16(const Entries& entries, Rows& rows) {
+  attend<Bf16>(entries, rows);
+}
+KVCAL_CLONES void attend_f16(const Entries& entries, Rows& rows) {
+  attend<F16>(entries, rows);
+}
+
+}  // namespace kvcal::cpu

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/parallel.hpp"
+
+#include <ATen/Parallel.h>
+
+namespace kvcal::cpu {
+
+void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) task(i);
+  });
+}
+
+}  // namespace kvcal::cpu

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Splits ragged attention into tasks (KV head x block of new tokens x part of the entries), runs
+// them on all cores and merges the parts of a row by their softmax maxima. How the work is split
+// depends on shapes only, never on the number of threads: same bytes on any of them.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/backend.hpp"
+#include "kernels/cpu/attend_tile.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+namespace kvcal::cpu {
+namespace {
+
+/// Query rows of one task, about: 64 rows of 64 numbers fit the first-level cache with a tile of
+/// entries.
+constexpr int64_t kTaskRows = 64;
+/// Entries of one task while there are few tasks: enough that the merge costs nothing.
+constexpr int64_t kTaskEntries = 1024;
+/// From this many tasks on, entries are not split.
+constexpr int64_t kEnoughTasks = 32;
+/// Multiplications below which a second thread costs more than it brings.
+constexpr int64_t kSerialWork = 1 << 18;
+
+int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// How a call is cut into tasks. Task index = (kv_head * token_blocks + token_block) * parts +
+/// part.
+struct Plan {
+  int64_t group, new_tokens, kv_heads, tail_tokens;
+  int64_t block_tokens, token_blocks, parts, part_entries;
+
+  Plan(const at::Tensor& queries, const CacheLayer& cache)
+      : group(queries.size(0) / cache.kv_heads()),
+        new_tokens(queries.size(1)),
+        kv_heads(cache.kv_heads()),
+        tail_tokens(cache.tail_tokens()) {
+    block_tokens = std::max<int64_t>(1, kTaskRows / group);
+    token_blocks = divide_up(new_tokens, block_tokens);
+    const int64_t* offsets = cache.prefix.offsets.const_data_ptr<int64_t>();
+    int64_t longest = 0;
+    for (int64_t k = 0; k < kv_heads; ++k) longest = std::max(longest, offsets[k + 1] - offsets[k]);
+    const int64_t entries = longest + tail_tokens;
+    const bool is_split = kv_heads * token_blocks < kEnoughTasks;
+    part_entries = is_split ? std::min(kTaskEntries, entries) : entries;
+    parts = divide_up(entries, part_entries);
+  }
+
+  int64_t tasks() const { return kv_heads * token_blocks * parts; }
+  int64_t first_token(int64_t block) const { return block * block_tokens; }
+  int64_t tokens_of(int64_t block) const {
+    return std::min(block_tokens, new_tokens - first_token(block));
+  }
+};
+
+using Attend = void (*)(const Entries&, Rows&);
+
+Attend attend_for(at::ScalarType dtype) {
+  if (dtype == at::kFloat) return attend_f32;
+  return dtype == at::kBFloat16 ? attend_bf16 : attend_f16;
+}
+
+/// Rows of a block are ordered head of the group, then token.
+template <class T>
+void load_queries(const at::Tensor& queries, int64_t first_head, int64_t first_token,
+                  int64_t tokens, float scale, Rows& rows) {
+  for (int64_t row = 0; row < rows.count; ++row) {
+    const T* from = queries.const_data_ptr<T>() + (first_head + row / tokens) * queries.stride(0) +
+                    (first_token + row % tokens) * queries.stride(1);
+    float* to = rows.queries.data() + row * rows.padded_dim;
+    for (int64_t d = 0; d < rows.head_dim; ++d) to[d] = static_cast<float>(from[d]) * scale;
+  }
+}
+
+const void* at_row(const at::Tensor& tensor, int64_t element) {
+  return static_cast<const char*>(tensor.const_data_ptr()) + element * tensor.element_size();
+}
+
+/// Entries begin .. end - 1 of the prefix of one KV head.
+Entries prefix_part(const CompactLayer& prefix, int64_t kv_head, int64_t begin, int64_t end) {
+  const int64_t* offsets = prefix.offsets.const_data_ptr<int64_t>();
+  const int64_t count = std::min(end, offsets[kv_head + 1] - offsets[kv_head]) - begin;
+  if (count <= 0) return {};
+  const int64_t row = offsets[kv_head] + begin;
+  const float* bias = prefix.bias.defined() ? prefix.bias.const_data_ptr<float>() + row : nullptr;
+  const int64_t element = row * prefix.keys.size(1);
+  return {at_row(prefix.keys, element), at_row(prefix.values, element), bias, count};
+}
+
+Entries tail_part(const CacheLayer& cache, int64_t kv_head, int64_t begin, int64_t end) {
+  const int64_t count = std::min(end, cache.tail_tokens()) - begin;
+  if (count <= 0) return {};
+  const auto element = [&](const at::Tensor& t) {
+    return kv_head * t.stride(0) + begin * t.stride(1);
+  };
+  return {at_row(cache.tail_keys, element(cache.tail_keys)),
+          at_row(cache.tail_values, element(cache.tail_values)), nullptr, count};
+}
+
+template <class T>
+Rows run_task(const at::Tensor& queries, const CacheLayer& cache, float scale, const Plan& plan,
+              int64_t task) {
+  const int64_t part = task % plan.parts, block = task / plan.parts % plan.token_blocks;
+  const int64_t kv_head = task / plan.parts / plan.token_blocks;
+  const int64_t tokens = plan.tokens_of(block);
+  Rows rows(plan.group * tokens, queries.size(2));
+  load_queries<T>(queries, kv_head * plan.group, plan.first_token(block), tokens, scale, rows);
+
+  const int64_t* offsets = cache.prefix.offsets.const_data_ptr<int64_t>();
+  const int64_t kept = offsets[kv_head + 1] - offsets[kv_head];
+  const int64_t begin = part * plan.part_entries, end = begin + plan.part_entries;
+  const auto attend = attend_for(queries.scalar_type());
+  std::fill(rows.visible.begin(), rows.visible.end(), plan.part_entries);
+  attend(prefix_part(cache.prefix, kv_head, begin, end), rows);
+
+  // The tail follows the prefix: its part begins where the prefix of this KV head ends.
+  const int64_t tail_begin = std::max<int64_t>(0, begin - kept);
+  const int64_t before_new = plan.tail_tokens - plan.new_tokens;
+  for (int64_t row = 0; row < rows.count; ++row) {
+    const int64_t token = plan.first_token(block) + row % tokens;
+    rows.visible[static_cast<size_t>(row)] = before_new + token + 1 - tail_begin;
+  }
+  attend(tail_part(cache, kv_head, tail_begin, end - kept), rows);
+  return rows;
+}
+
+/// output = sum_p exp(max_p - max) output_p / sum_p exp(max_p - max) sum_p over the parts of one
+/// row.
+template <class T>
+void merge_row(const std::vector<Rows>& parts, size_t first_part, int64_t count, int64_t row,
+               T* out) {
+  const auto index = static_cast<size_t>(row);
+  const Rows& first = parts[first_part];
+  float maximum = first.maximum[index];
+  for (int64_t p = 1; p < count; ++p) {
+    maximum = std::max(maximum, parts[first_part + static_cast<size_t>(p)].maximum[index]);
+  }
+  std::vector<float> merged(static_cast<size_t>(first.head_dim));
+  float sum = 0;
+  for (int64_t p = 0; p < count; ++p) {
+    const Rows& part = parts[first_part + static_cast<size_t>(p)];
+    if (part.sum[index] == 0) continue;  // saw nothing: its maximum is -inf
+    const float weight = std::exp(part.maximum[index] - maximum);
+    sum += weight * part.sum[index];
+    const float* from = part.output.data() + row * part.padded_dim;
+    for (size_t d = 0; d < merged.size(); ++d) merged[d] += weight * from[d];
+  }
+  for (size_t d = 0; d < merged.size(); ++d) out[d] = static_cast<T>(merged[d] / sum);
+}
+
+template <class T>
+at::Tensor attend_all(const at::Tensor& queries, const CacheLayer& cache, double scale) {
+  const Plan plan(queries, cache);
+  const int64_t new_tokens = queries.size(1), head_dim = queries.size(2);
+  std::vector<Rows> parts(static_cast<size_t>(plan.tasks()), Rows(0, head_dim));
+  const auto run = [&](int64_t task) {
+    parts[static_cast<size_t>(task)] =
+        run_task<T>(queries, cache, static_cast<float>(scale), plan, task);
+  };
+  const int64_t entries = cache.prefix.total_kept() / plan.kv_heads + plan.tail_tokens;
+  if (queries.numel() * entries < kSerialWork) {
+    for (int64_t task = 0; task < plan.tasks(); ++task) run(task);
+  } else {
+    parallel_tasks(plan.tasks(), run);
+  }
+
+  auto output =
+      at::empty(queries.sizes(), queries.options().memory_format(at::MemoryFormat::Contiguous));
+  T* out = output.mutable_data_ptr<T>();
+  for (int64_t block = 0; block < plan.kv_heads * plan.token_blocks; ++block) {
+    const int64_t first_head = block / plan.token_blocks * plan.group;
+    const int64_t first_token = plan.first_token(block % plan.token_blocks);
+    const int64_t tokens = plan.tokens_of(block % plan.token_blocks);
+    for (int64_t row = 0; row < plan.group * tokens; ++row) {
+      const int64_t place = (first_head + row / tokens) * new_tokens + first_token + row % tokens;
+      merge_row(parts, static_cast<size_t>(block * plan.parts), plan.parts, row,
+                out + place * head_dim);
+    }
+  }
+  return output;
+}
+
+}  // namespace
+
+at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale) {
+  if (queries.scalar_type() == at::kFloat) return attend_all<float>(queries, cache, scale);
+  if (queries.scalar_type() == at::kBFloat16)
+    return attend_all<at::BFloat16>(queries, cache, scale);
+  return attend_all<at::Half>(queries, cache, scale);
+}
+
+}  // namespace kvcal::cpu

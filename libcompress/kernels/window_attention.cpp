@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention rows as tensors, for scorers and head identification. Made of ATen operators, so the
+// same code runs on every device.
+#include <ATen/ATen.h>
+
+#include <limits>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
+
+namespace kvcal {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// [kept, head_dim] of one KV head, out of prefix rows and tail, f32.
+at::Tensor entries_of(const at::Tensor& prefix, const at::Tensor& tail, int64_t kv_head,
+                      int64_t kept) {
+  return at::cat({prefix.narrow(0, kv_head * kept, kept), tail[kv_head]}).to(at::kFloat);
+}
+
+void check_equal_counts(const CompactLayer& prefix, int64_t kv_heads, int64_t kept) {
+  const int64_t* offsets = prefix.offsets.const_data_ptr<int64_t>();
+  for (int64_t k = 0; k <= kv_heads; ++k) {
+    require(offsets[k] == k * kept, Kind::shape,
+            "attention_row needs the same number of entries in every KV head, head {} starts at "
+            "{}, not {}",
+            k, offsets[k], k * kept);
+  }
+}
+
+}  // namespace
+
+at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, double scale) {
+  require(queries.dim() == 3 && keys.dim() == 3 && queries.size(0) % keys.size(0) == 0 &&
+              queries.size(2) == keys.size(2) && queries.size(1) <= keys.size(1),
+          Kind::shape, "window queries and keys have {} and {} dimensions or do not fit",
+          queries.dim(), keys.dim());
+  const int64_t heads = queries.size(0), window = queries.size(1), head_dim = queries.size(2);
+  const int64_t kv_heads = keys.size(0), tokens = keys.size(1), group = heads / kv_heads;
+  auto rows = at::empty({heads, window, tokens}, queries.options().dtype(at::kFloat));
+  const auto hidden =
+      at::ones({window, window}, queries.options().dtype(at::kBool)).triu(1);  // [window, window]
+  for (int64_t k = 0; k < kv_heads; ++k) {
+    const auto q = queries.narrow(0, k * group, group).to(at::kFloat).reshape({-1, head_dim});
+    auto logits = at::mm(q, keys[k].to(at::kFloat).t()).mul_(scale);  // [group * window, tokens]
+    logits = logits.view({group, window, tokens});
+    logits.narrow(2, tokens - window, window).masked_fill_(hidden, -kInfinity);
+    rows.narrow(0, k * group, group).copy_(at::softmax(logits, -1));
+  }
+  return rows;
+}
+
+at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, double scale) {
+  const int64_t kv_heads = cache.kv_heads(), group = query.size(0) / kv_heads;
+  const int64_t kept = cache.prefix.total_kept() / kv_heads;
+  check_equal_counts(cache.prefix, kv_heads, kept);
+  std::vector<at::Tensor> rows;
+  for (int64_t k = 0; k < kv_heads; ++k) {
+    const auto keys =
+        entries_of(cache.prefix.keys, cache.tail_keys, k, kept);  // [kept + tail, head_dim]
+    auto logits = at::mm(query.narrow(0, k * group, group).to(at::kFloat), keys.t()).mul_(scale);
+    if (cache.prefix.bias.defined()) {
+      logits.narrow(1, 0, kept).add_(cache.prefix.bias.narrow(0, k * kept, kept));
+    }
+    rows.push_back(at::softmax(logits, -1));  // [group, kept + tail]
+  }
+  return at::cat(rows);
+}
+
+}  // namespace kvcal

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/// SnapKV: keep the tokens that the last prompt tokens attend to most.
+///
+/// Source   arXiv:2404.14469; kvpress `presses/snapkv_press.py` (0.5.5), KVCache-Factory
+/// `SnapKVCluster`. Score    window = the last window_tokens queries;
+///          A = softmax(q k^T / sqrt(head_dim)) in f32 over all tokens, causal inside the window;
+///          s[g, t] = mean over heads h of group g of pool_t( sum over w of A[h, w, t] ), t <
+///          tokens - window. With pool_of = group the mean comes first (KVCache-Factory); differs
+///          for pool = max only.
+/// Keeps    the window itself (+inf); it is part of the budget.
+/// Differs  from kvpress: sum over the window rows, not mean (same ranking). From CompressKV's
+/// baseline: the
+///          group of KV head g is heads g*group .. g*group+group-1, which its code mixes up for
+///          GQA.
+/// Cost     time O(heads * window * tokens * head_dim); memory O(group * window * tokens) f32.
+/// Checked  parity/snapkv (kvpress, KVCache-Factory).
+#include <ATen/ATen.h>
+
+#include "kvcal/compress/scorer.hpp"
+#include "window_scores.hpp"
+
+namespace kvcal {
+namespace {
+
+struct SnapKv final : Scorer {
+  /// Defaults are the authors' LongBench settings (`w32_k7_maxpool`).
+  struct Params {
+    int64_t window_tokens = 32;
+    int64_t pool_kernel = 7;
+    std::string pool = "max";
+    std::string pool_of = "heads";
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v.field("window_tokens", window_tokens, at_least(1),
+              "last prompt tokens: their queries score");
+      v.field("pool_kernel", pool_kernel, at_least(1), "tokens pooled into one score, odd");
+      v.field("pool", pool, one_of({"avg", "max"}), "pooling of scores along tokens");
+      v.field("pool_of", pool_of, one_of({"heads", "group"}),
+              "pool each head, or the group's mean");
+    }
+  };
+
+  explicit SnapKv(const Params& params) : params_(params) {
+    require_odd_kernel(params.pool_kernel);
+  }
+
+  Needs needs() const override {
+    Needs needs;
+    needs.window_tokens = params_.window_tokens;
+    needs.min_budget_tokens = params_.window_tokens + 1;
+    return needs;
+  }
+
+  at::Tensor score(const LayerView& view) const override {
+    const int64_t group = view.heads() / view.kv_heads();
+    std::vector<at::Tensor> past;
+    for (int64_t k = 0; k < view.kv_heads(); ++k) {
+      auto mass = window_mass(view, params_.window_tokens, k * group, group);  // [group, past]
+      if (params_.pool_of == "group") mass = mass.mean(0, /*keepdim=*/true);
+      past.push_back(pool_tokens(mass, params_.pool, params_.pool_kernel).mean(0));
+    }
+    return with_protected_window(at::stack(past), params_.window_tokens);
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+extern constexpr ScorerInfo scorer_snapkv =
+    describe_scorer<SnapKv>("snapkv", "tokens that the last prompt tokens attend to most");
+
+}  // namespace kvcal

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/// StreamingLLM: keep the first tokens (attention sinks) and the most recent ones.
+///
+/// Source   arXiv:2309.17453; kvpress `presses/streaming_llm_press.py` (0.5.5).
+/// Score    s[g, t] = t / tokens, so that a budget B keeps the first sink_tokens and the last
+///          B - sink_tokens; the same for all layers and KV heads.
+/// Keeps    the first sink_tokens (+inf).
+/// Differs  cached keys keep the phase of their original position, as in kvpress and
+/// KVCache-Factory (the
+///          paper numbers positions inside the cache); a budget that leaves no recent token is
+///          refused.
+/// Cost     time and memory O(kv_heads * tokens).
+/// Checked  parity/streamingllm (kvpress, KVCache-Factory).
+#include <ATen/ATen.h>
+
+#include "kvcal/compress/scorer.hpp"
+
+namespace kvcal {
+namespace {
+
+struct StreamingLlm final : Scorer {
+  struct Params {
+    int64_t sink_tokens = 4;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v.field("sink_tokens", sink_tokens, at_least(0), "first prompt tokens, always kept");
+    }
+  };
+
+  explicit StreamingLlm(const Params& params) : params_(params) {}
+
+  Needs needs() const override {
+    Needs needs;
+    needs.min_budget_tokens = params_.sink_tokens + 1;
+    return needs;
+  }
+
+  at::Tensor score(const LayerView& view) const override {
+    const int64_t tokens = view.tokens();
+    auto row =
+        at::arange(tokens, view.keys.options().dtype(at::kFloat)) / static_cast<double>(tokens);
+    row.narrow(0, 0, std::min(params_.sink_tokens, tokens))
+        .fill_(std::numeric_limits<double>::infinity());
+    return row.expand({view.kv_heads(), tokens}).contiguous();  // [kv_heads, tokens]
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+extern constexpr ScorerInfo scorer_streaming_llm =
+    describe_scorer<StreamingLlm>("streaming_llm", "attention sinks and the most recent tokens");
+
+}  // namespace kvcal

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "window_scores.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
+
+namespace kvcal {
+
+at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
+  require(view.queries.dim() == 3 && view.keys.dim() == 3 && view.heads() % view.kv_heads() == 0,
+          Kind::shape, "{} heads do not divide into {} KV heads", view.heads(), view.kv_heads());
+  const int64_t gathered = view.queries.size(1);
+  require(gathered >= window_tokens && view.tokens() >= window_tokens, Kind::shape,
+          "window_tokens = {}, but layer {} has {} queries and {} tokens", window_tokens,
+          view.layer, gathered, view.tokens());
+  const int64_t kv_head = first / (view.heads() / view.kv_heads());
+  const auto queries =
+      view.queries.narrow(0, first, count).narrow(1, gathered - window_tokens, window_tokens);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(view.head_dim()));
+  const auto rows = window_attention(queries, view.keys.narrow(0, kv_head, 1), scale);
+  return rows.narrow(2, 0, view.tokens() - window_tokens).sum(1);  // [count, past]
+}
+
+at::Tensor pool_tokens(const at::Tensor& mass, std::string_view pool, int64_t kernel) {
+  if (mass.size(1) == 0 || kernel == 1) return mass;
+  const auto rows = mass.unsqueeze(0);  // [1, heads, past]
+  const auto pooled = pool == "max" ? at::max_pool1d(rows, kernel, 1, kernel / 2)
+                                    : at::avg_pool1d(rows, kernel, 1, kernel / 2);
+  return pooled.squeeze(0);
+}
+
+at::Tensor with_protected_window(const at::Tensor& past, int64_t window_tokens) {
+  const auto window =
+      at::full({past.size(0), window_tokens}, std::numeric_limits<double>::infinity(),
+               past.options());  // [kv_heads, window]
+  return at::cat({past, window}, 1);
+}
+
+void require_odd_kernel(int64_t pool_kernel) {
+  require(pool_kernel % 2 == 1, Kind::config, "pool_kernel = {}, need an odd number of tokens",
+          pool_kernel);
+}
+
+}  // namespace kvcal

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random inputs for contract suites: layers of random shape, ragged caches, seeded so that a
+// failure can be repeated.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <random>
+
+#include "kvcal/compress/compact_cache.hpp"
+#include "kvcal/compress/layer_view.hpp"
+
+namespace kvcal::test {
+
+struct LayerShape {
+  int64_t kv_heads = 2, group = 3, tokens = 64, head_dim = 16, window = 32;
+};
+
+/// Uniform in low .. high, both included.
+int64_t pick(std::mt19937& random, int64_t low, int64_t high);
+
+/// [sizes] standard normal f32, from `random` alone.
+at::Tensor normal(std::mt19937& random, at::IntArrayRef sizes);
+
+/// A layer of normal numbers; `profile` has to outlive it.
+LayerView random_layer(std::mt19937& random, const LayerShape& shape, const ProfileFacts* profile);
+
+/// Every head of every layer in order 0, 1, ..; every layer equally important.
+ProfileFacts plain_profile(int64_t layers, int64_t heads);
+
+}  // namespace kvcal::test
