@@ -136,6 +136,13 @@ void refuse_unsupported(const Section& file, int64_t max_tokens) {
           "{}: partial_rotary_factor = {}, need 1", file.where(),
           file.positive_or("partial_rotary_factor", 1));
 
+  if (file.has("layer_types")) {
+    for (const auto& type : file.at("layer_types")) {
+      require(type == "full_attention", Kind::input,
+              "{}: layer_types has {}, need full_attention only", file.where(), type.dump());
+    }
+  }
+
   // Qwen configs carry a sliding_window that use_sliding_window = false switches off.
   const bool is_switched_off = file.has("use_sliding_window") && !file.flag("use_sliding_window");
   const bool has_window = file.has("sliding_window") && !is_switched_off;

@@ -58,7 +58,9 @@ TEST_P(TinyModel, HasTheLogitsOfTransformers) {
   const Case expected(name);
   const auto logits = all_logits(model, expected.ids("ids"));
   const auto chosen = logits.index_select(0, expected["positions"].to(at::kLong));
-  EXPECT_LT(worst_difference(chosen, expected["logits"]), kTinyTolerance);
+  const double worst = worst_difference(chosen, expected["logits"]);
+  RecordProperty("worst_difference", fmt::format("{:.1e}", worst));
+  EXPECT_LT(worst, kTinyTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(Parity, TinyModel,
