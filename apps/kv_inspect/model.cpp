@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include "kv_inspect/commands.hpp"
+#include "kvcal/profile/chat_format.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/tokenizer.hpp"
 #include "shared/app.hpp"

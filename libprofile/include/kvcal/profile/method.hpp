@@ -34,4 +34,8 @@ Method load_method(std::string_view spec);
 
 std::vector<std::string> known_methods();
 
+/// @param profile_file  for the message; empty when none was given
+/// @throws Error{config} the method needs a part that the profile lacks, and which program makes it
+void require_facts(const Method& method, const ProfileFacts& facts, std::string_view profile_file);
+
 }  // namespace kvcal

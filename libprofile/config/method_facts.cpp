@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/method.hpp"
+
+namespace kvcal {
+namespace {
+
+void require_part(bool is_needed, bool is_there, const Method& method, std::string_view what,
+                  std::string_view program, std::string_view profile_file) {
+  if (!is_needed || is_there) return;
+  if (profile_file.empty()) {
+    fail(Kind::config, "method {} needs {}: give --profile with what {} wrote", method.name, what, program);
+  }
+  fail(Kind::config, "method {} needs {}, which {} lacks: run {} on it", method.name, what, profile_file,
+       program);
+}
+
+}  // namespace
+
+void require_facts(const Method& method, const ProfileFacts& facts, std::string_view profile_file) {
+  const Needs needs = method.needs();
+  require_part(needs.semantic_ranking, facts.semantic_ranking.has_value(), method,
+               "semantic retrieval heads", "srh-identify", profile_file);
+  require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors", "layer-budget",
+               profile_file);
+}
+
+}  // namespace kvcal
