@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/chat_format.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/yaml.hpp"
+#include "tokenizer/json_part.hpp"
+
+namespace kvcal {
+namespace fs = std::filesystem;
+namespace {
+
+struct Match {
+  std::string model_type, template_contains, name_contains;
+  bool has_template = true;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v.field("model_type", model_type, any(), "model_type of config.json");
+    v.field("template_contains", template_contains, any(), "part of the chat template");
+    v.field("name_contains", name_contains, any(), "part of the model's name");
+    v.field("has_template", has_template, any(), "false: the model has no chat template");
+  }
+};
+
+struct Facts {
+  std::string name, model_type;
+  std::optional<std::string> chat_template;
+};
+
+YamlMap load_map(const fs::path& yaml) {
+  YamlMap map = YamlMap::load(yaml);
+  map.require_only({"name", "match", "prefix", "suffix", "adds_special_tokens"});
+  require_known_keys(map.params("match"), list_fields<Match>(), "match");
+  return map;
+}
+
+/// How many conditions hold; nothing when one does not.
+std::optional<int> fit(const Match& match, const Facts& model) {
+  int held = 0;
+  if (!match.model_type.empty()) {
+    if (match.model_type != model.model_type) return std::nullopt;
+    ++held;
+  }
+  if (!match.has_template) {
+    if (model.chat_template) return std::nullopt;
+    ++held;
+  }
+  if (match.template_contains.empty() && match.name_contains.empty()) return held;
+  const bool is_in_template =
+      !match.template_contains.empty() &&
+      model.chat_template.value_or("").find(match.template_contains) != std::string::npos;
+  const bool is_in_name =
+      !match.name_contains.empty() && model.name.find(match.name_contains) != std::string::npos;
+  // The part of the template or name says more than a model_type that families share.
+  return is_in_template || is_in_name ? std::optional(held + 2) : std::nullopt;
+}
+
+std::optional<std::string> read_chat_template(const fs::path& directory) {
+  if (const fs::path jinja = directory / "chat_template.jinja"; fs::exists(jinja)) {
+    std::ifstream stream(jinja, std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(stream), {}};
+  }
+  const fs::path file = directory / "tokenizer_config.json";
+  if (!fs::exists(file)) return std::nullopt;
+  const nlohmann::json json = read_json(file);
+  const JsonPart root(json, file.string(), "");
+  if (!root.has("chat_template")) return std::nullopt;
+  if (root.at("chat_template").value().is_string()) return root.text("chat_template");
+  // Some models bring several, by name.
+  for (const JsonPart& item : root.items("chat_template")) {
+    if (item.text("name") == "default") return item.text("template");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ChatFormat ChatFormat::load(const fs::path& yaml) {
+  const YamlMap map = load_map(yaml);
+  ChatFormat format;
+  format.name_ = map.text("name");
+  format.prefix_ = map.text("prefix");
+  format.suffix_ = map.text("suffix");
+  const std::string adds = map.optional_text("adds_special_tokens").value_or("false");
+  require(adds == "true" || adds == "false", Kind::config,
+          "{}: adds_special_tokens = {}, need true or false", map.where("adds_special_tokens"),
+          adds);
+  format.adds_special_tokens_ = adds == "true";
+  return format;
+}
+
+ChatFormat ChatFormat::for_model(const fs::path& model_directory, const ModelConfig& config) {
+  const Facts model{config.name, config.model_type, read_chat_template(model_directory)};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(resource("configs/models"))) {
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<std::string> known;
+  std::vector<fs::path> best;
+  int best_fit = -1;
+  for (const fs::path& file : files) {
+    known.push_back(file.stem().string());
+    const auto held = fit(read_params<Match>(load_map(file).params("match")), model);
+    if (!held || *held < best_fit) continue;
+    if (*held > best_fit) best.clear();
+    best_fit = *held;
+    best.push_back(file);
+  }
+  if (best.size() > 1) {
+    fail(Kind::config, "{}: two chat formats fit equally: {}, {}", model_directory.string(),
+         best[0].string(), best[1].string());
+  }
+  require(!best.empty(), Kind::config,
+          "{}: no chat format fits (model_type {}, {}); known: {}; add one to configs/models",
+          model_directory.string(), model.model_type,
+          model.chat_template ? "its chat template is none of theirs" : "no chat template",
+          fmt::join(known, ", "));
+  return load(best.front());
+}
+
+std::string ChatFormat::wrap(std::string_view message) const {
+  return fmt::format("{}{}{}", prefix_, message, suffix_);
+}
+
+}  // namespace kvcal

@@ -88,8 +88,7 @@ void JsonPart::unsupported(std::string_view what, const std::string& got,
 nlohmann::json read_json(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   require(std::filesystem::is_regular_file(file) && stream.good(), Kind::input,
-          "{} cannot be read, need a tokenizer.json or a model directory that holds one",
-          file.string());
+          "{} cannot be read, need a JSON file", file.string());
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   try {
     return nlohmann::json::parse(text);

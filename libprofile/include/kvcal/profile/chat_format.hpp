@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// ChatFormat: how a model family wraps a user turn, read from configs/models/<family>.yaml.
+// ChatFormat: how a model family wraps a user turn, read from configs/models/<family>.yaml:
+//
+//   name: smollm2
+//   match:                       all that is given must hold, except that either `contains` suffices
+//     model_type: llama          of config.json
+//     template_contains: SmolLM  part of the model's own chat template
+//     name_contains: SmolLM2     part of the directory's name
+//     has_template: false        the model brings no chat template (base models)
+//   prefix: "<|im_start|>user\n"
+//   suffix: "<|im_end|>\n<|im_start|>assistant\n"
+//   adds_special_tokens: false   default; true where prefix does not spell the BOS token itself
+//
+// A format that names more conditions wins over one that names fewer.
 #pragma once
 
 #include <filesystem>
@@ -15,9 +27,8 @@ class ChatFormat {
   /// @throws Error{config} unknown key, missing key, not YAML, with the place
   static ChatFormat load(const std::filesystem::path& yaml);
 
-  /// The format in configs/models whose `match` fits the model: architecture and, where several share
-  /// one, a substring of the model's chat template or name.
-  /// @throws Error{config} none fits; lists the known ones
+  /// The format in configs/models whose `match` fits the model.
+  /// @throws Error{config} none fits, or two fit equally; lists the known ones
   static ChatFormat for_model(const std::filesystem::path& model_directory, const ModelConfig& config);
 
   const std::string& name() const { return name_; }
@@ -25,9 +36,12 @@ class ChatFormat {
   const std::string& prefix() const { return prefix_; }
   const std::string& suffix() const { return suffix_; }
   std::string wrap(std::string_view message) const;
+  /// What Tokenizer::encode must be told for a wrapped prompt, so that no BOS comes twice.
+  bool adds_special_tokens() const { return adds_special_tokens_; }
 
  private:
   std::string name_, prefix_, suffix_;
+  bool adds_special_tokens_ = false;
 };
 
 }  // namespace kvcal

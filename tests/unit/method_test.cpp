@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/method.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "kvcal/compress/error.hpp"
+#include "support/paths.hpp"
+
+namespace kvcal {
+namespace {
+namespace fs = std::filesystem;
+
+class MethodFile : public testing::Test {
+ protected:
+  Method load(const std::string& text) const {
+    std::ofstream(file_, std::ios::binary) << text;
+    return load_method(file_.string());
+  }
+  std::string error_of(const std::string& text) const {
+    try {
+      load(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Kind::config);
+      std::string message = error.what();
+      if (message.starts_with(file_.string())) message.replace(0, file_.string().size(), "a.yaml");
+      return message;
+    }
+    return "no error";
+  }
+
+  fs::path file_ = test::scratch_dir() / "a.yaml";
+};
+
+TEST_F(MethodFile, WithoutScorerNothingIsCut) {
+  const Method method = load("name: full\nsummary: keeps every token\n");
+  EXPECT_TRUE(method.is_full());
+  EXPECT_EQ(method.needs().window_tokens, 0);
+  EXPECT_EQ(method.resolved(), "name: full\n");
+}
+
+TEST_F(MethodFile, ParametersReachTheScorerAndTheRestIsDefault) {
+  const Method method = load(
+      "name: mine\nsummary: s\nscorer: snapkv\nallocator: uniform\nparams:\n  window_tokens: 5\n");
+  EXPECT_FALSE(method.is_full());
+  EXPECT_EQ(method.needs().window_tokens, 5);
+  const std::string resolved = method.resolved();
+  EXPECT_NE(resolved.find("scorer: snapkv\nallocator: uniform\nparams:\n"), std::string::npos);
+  EXPECT_NE(resolved.find("  window_tokens: 5\n"), std::string::npos);
+  // The resolved text is itself a method file that says the same.
+  EXPECT_EQ(load(resolved + "summary: s\n").resolved(), resolved);
+}
+
+TEST_F(MethodFile, MistakesAreErrorsWithTheirLine) {
+  EXPECT_EQ(error_of("name: a\nsummary: b\nallocator: uniform\n"),
+            "a.yaml:3: allocator without a scorer, need `scorer:` too or neither");
+  EXPECT_EQ(error_of("name: a\nsummary: b\nparams: {x: 1}\n"),
+            "a.yaml:3: params without a scorer, need `scorer:` too or neither");
+  EXPECT_EQ(error_of("name: a\nsummary: b\nscorer: snapkv\n"),
+            "a.yaml: the key 'allocator' is missing");
+  EXPECT_EQ(error_of("name: a\nsummary: b\nscorrer: snapkv\n").substr(0, 54),
+            "a.yaml:3: unknown key 'scorrer', did you mean 'scorer'");
+  EXPECT_EQ(error_of("name: a\nsummary: b\nscorer: snapvk\nallocator: uniform\n").substr(0, 10),
+            "a.yaml:3: ");
+  const std::string head = "name: a\nsummary: b\nscorer: snapkv\nallocator: uniform\nparams:\n";
+  EXPECT_EQ(error_of(head + "  windw_tokens: 3\n").substr(0, 84),
+            "a.yaml:6: method a has no parameter 'windw_tokens', did you mean 'window_tokens'? (k");
+  EXPECT_EQ(error_of(head + "  window_tokens: -1\n").substr(0, 37),
+            "a.yaml:6: window_tokens = -1, need >=");
+}
+
+TEST(Methods, EveryMethodInConfigsLoadsUnderItsOwnName) {
+  ASSERT_FALSE(known_methods().empty());
+  for (const std::string& name : known_methods()) {
+    const Method method = load_method(name);
+    EXPECT_EQ(method.name, name);
+    EXPECT_FALSE(method.summary.empty()) << name;
+  }
+}
+
+TEST(Methods, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {
+  try {
+    load_method("snapvk");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Kind::config);
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with("unknown method 'snapvk', did you mean 'snapkv'? (known: "))
+        << message;
+  }
+}
+
+}  // namespace
+}  // namespace kvcal
