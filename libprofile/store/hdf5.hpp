@@ -29,7 +29,8 @@ using Hdf5Shape = std::vector<int64_t>;  ///< {} is one number
 inline constexpr int64_t kAnySize = -1;  ///< in an expected shape: whatever the file has
 
 /// A name that may hold '/' (a task "jsonl:a/b.jsonl", a sample id) as one component of a path:
-/// '%', '/' and NUL become %XX, and so does the first dot of "." and "..".
+/// '/' and NUL become %XX, and so do the first dot of "." and ".." and a '%' that two hex digits
+/// follow.
 /// @throws Error{input} an empty name
 std::string escape_name(std::string_view name);
 std::string unescape_name(std::string_view escaped);
@@ -111,7 +112,7 @@ class Hdf5Writer {
   void copy_from(const Hdf5Reader& source, const std::string& path, const std::string& new_path);
   bool has(const std::string& path) const;
 
-  /// Attribute complete = 1, onto the disk, into place.
+  /// Attribute complete = 1, sealed (seal.hpp), onto the disk, into place.
   void finish();
 
  private:

@@ -9,13 +9,26 @@ namespace kvcal {
 
 static_assert(sizeof(hid_t) == sizeof(int64_t), "hdf5.hpp keeps an hid_t as int64_t");
 
+namespace {
+
+bool is_hex(char c) {
+  return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+}
+
+/// Whether a "%XX" starts at `at`.
+bool is_code(std::string_view text, size_t at) {
+  return text[at] == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
+}
+
+}  // namespace
+
 std::string escape_name(std::string_view name) {
   require(!name.empty(), Kind::input, "an empty name cannot be stored in an HDF5 file");
   const bool is_special = name == "." || name == "..";
   std::string escaped;
   for (size_t i = 0; i < name.size(); ++i) {
     const char c = name[i];
-    const bool must_escape = c == '%' || c == '/' || c == '\0' || (is_special && i == 0);
+    const bool must_escape = c == '/' || c == '\0' || is_code(name, i) || (is_special && i == 0);
     escaped +=
         must_escape ? fmt::format("%{:02X}", static_cast<unsigned char>(c)) : std::string(1, c);
   }
@@ -25,12 +38,12 @@ std::string escape_name(std::string_view name) {
 std::string unescape_name(std::string_view escaped) {
   std::string name;
   for (size_t i = 0; i < escaped.size(); ++i) {
-    const std::string code(escaped.substr(i + 1 < escaped.size() ? i + 1 : i, 2));
-    const bool is_code = escaped[i] == '%' && code.size() == 2 &&
-                         std::isxdigit(static_cast<unsigned char>(code[0])) &&
-                         std::isxdigit(static_cast<unsigned char>(code[1]));
-    name += is_code ? static_cast<char>(std::stoi(code, nullptr, 16)) : escaped[i];
-    if (is_code) i += 2;
+    if (!is_code(escaped, i)) {
+      name += escaped[i];
+      continue;
+    }
+    name += static_cast<char>(std::stoi(std::string(escaped.substr(i + 1, 2)), nullptr, 16));
+    i += 2;
   }
   return name;
 }

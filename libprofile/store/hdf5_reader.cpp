@@ -9,6 +9,7 @@
 #include "kvcal/compress/error.hpp"
 #include "store/hdf5.hpp"
 #include "store/hdf5_handle.hpp"
+#include "store/seal.hpp"
 
 namespace kvcal {
 namespace fs = std::filesystem;
@@ -45,6 +46,11 @@ Hdf5Shape shape_of(hid_t space) {
   return {sizes.begin(), sizes.end()};
 }
 
+/// Why an HDF5 call failed; asked before the next call forgets it. Never leaves this file.
+struct Failure {
+  std::string reason;
+};
+
 /// Values of a dataset or attribute through `read(memory type, buffer)`.
 template <class T, class Read>
 std::vector<T> read_values(int64_t count, hid_t space, Read&& read) {
@@ -54,10 +60,11 @@ std::vector<T> read_values(int64_t count, hid_t space, Read&& read) {
     std::vector<char*> texts(count, nullptr);
     const bool is_read = read(type.id(), texts.data()) >= 0;
     for (int64_t i = 0; is_read && i < count; ++i) values[i] = texts[i] ? texts[i] : "";
+    const Failure failure{is_read ? "" : h5::reason()};
     H5Dvlen_reclaim(type.id(), space, H5P_DEFAULT, texts.data());
-    if (!is_read) throw h5::Failure();
+    if (!is_read) throw failure;
   } else {
-    if (count > 0 && read(type.id(), values.data()) < 0) throw h5::Failure();
+    if (count > 0 && read(type.id(), values.data()) < 0) throw Failure{h5::reason()};
   }
   return values;
 }
@@ -74,6 +81,7 @@ Hdf5Reader::Hdf5Reader(const fs::path& file) : file_(file) {
   const htri_t is_hdf5 = H5Fis_hdf5(file.c_str());
   require(is_hdf5 >= 0, Kind::input, "{}: cannot be read: {}", file.string(), h5::reason());
   require(is_hdf5 > 0, Kind::input, "{}: not an HDF5 file", file.string());
+  require_unbroken_seal(file);
   const Handle access = h5::file_access();
   id_ = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.id());
   require(id_ >= 0, Kind::input, "{}: damaged or truncated: {}", file.string(), h5::reason());
@@ -176,8 +184,8 @@ std::vector<T> Hdf5Reader::read(const std::string& path, const Hdf5Shape& expect
     return read_values<T>(elements(found), space.id(), [&](hid_t memory, void* buffer) {
       return H5Dread(dataset.id(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
     });
-  } catch (const h5::Failure&) {
-    fail(Kind::input, "{}: {} cannot be read: {}", file_.string(), path, h5::reason());
+  } catch (const Failure& failure) {
+    fail(Kind::input, "{}: {} cannot be read: {}", file_.string(), path, failure.reason);
   }
 }
 
@@ -224,9 +232,9 @@ T Hdf5Reader::attribute(const std::string& path, const std::string& name) const 
                1, space.id(),
                [&](hid_t memory, void* buffer) { return H5Aread(opened.id(), memory, buffer); })
         .front();
-  } catch (const h5::Failure&) {
+  } catch (const Failure& failure) {
     fail(Kind::input, "{}: attribute '{}' of {} cannot be read: {}", file_.string(), name, path,
-         h5::reason());
+         failure.reason);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "store/hdf5_handle.hpp"
+#include "store/seal.hpp"
 
 namespace kvcal {
 namespace fs = std::filesystem;
@@ -54,17 +55,18 @@ std::string without_nul(const std::string& text) {
 }
 
 /// Calls write(memory type, buffer) with the values as HDF5 takes them.
+/// @return  why that failed (asked before the next HDF5 call forgets it), or an empty text
 template <class T, class Write>
-bool write_values(std::span<const T> values, Write&& write) {
+std::string write_values(std::span<const T> values, Write&& write) {
   const Handle type = h5::memory_type(h5::name_of<T>());
   if constexpr (std::is_same_v<T, std::string>) {
     std::vector<std::string> texts;
     for (const auto& value : values) texts.push_back(without_nul(value));
     std::vector<const char*> pointers;
     for (const auto& text : texts) pointers.push_back(text.c_str());
-    return write(type.id(), static_cast<const void*>(pointers.data())) >= 0;
+    return write(type.id(), pointers.data()) >= 0 ? "" : h5::reason();
   } else {
-    return write(type.id(), static_cast<const void*>(values.data())) >= 0;
+    return write(type.id(), values.data()) >= 0 ? "" : h5::reason();
   }
 }
 
@@ -140,11 +142,11 @@ void Hdf5Writer::write(const std::string& path, std::span<const T> values, const
                                   properties.id(), H5P_DEFAULT),
                        H5Dclose);
   if (!dataset.is_open()) fail_to_write(file_, path, h5::reason());
-  const bool is_written =
-      count == 0 || write_values(values, [&](hid_t memory, const void* buffer) {
-        return H5Dwrite(dataset.id(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
-      });
-  if (!is_written) fail_to_write(file_, path, h5::reason());
+  if (count == 0) return;
+  const std::string failure = write_values(values, [&](hid_t memory, const void* buffer) {
+    return H5Dwrite(dataset.id(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+  });
+  if (!failure.empty()) fail_to_write(file_, path, failure);
 }
 
 void Hdf5Writer::make_group(const std::string& path) {
@@ -163,10 +165,10 @@ void Hdf5Writer::write_attribute(const std::string& path, const std::string& nam
                                            H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
                          H5Aclose);
   if (!attribute.is_open()) fail_to_write(file_, what, h5::reason());
-  const bool is_written = write_values(
+  const std::string failure = write_values(
       std::span<const T>(&value, 1),
       [&](hid_t memory, const void* buffer) { return H5Awrite(attribute.id(), memory, buffer); });
-  if (!is_written) fail_to_write(file_, what, h5::reason());
+  if (!failure.empty()) fail_to_write(file_, what, failure);
 }
 
 void Hdf5Writer::copy_from(const Hdf5Reader& source, const std::string& path,
@@ -187,6 +189,7 @@ void Hdf5Writer::finish() {
   if (H5Fflush(id_, H5F_SCOPE_GLOBAL) < 0) fail_to_write(file_, "the file", h5::reason());
   if (H5Fclose(id_) < 0) fail_to_write(file_, "the file", h5::reason());
   id_ = -1;
+  require_system(seal(aside_), file_, "the file");
   sync(aside_, O_RDWR, file_);
   require_system(::rename(aside_.c_str(), file_.c_str()) == 0, file_, "the file");
   aside_.clear();

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "kvcal/compress/error.hpp"
 #include "store/hdf5.hpp"
@@ -125,6 +126,7 @@ Shards Shards::open(const fs::path& output, const std::string& resolved_config, 
   }
   if (mode == OutputMode::resume && !shards.units_.empty()) {
     require_same_config(read_text(config), resolved_config, shards.folder_);
+    shards.owns_folder_ = true;
     return shards;
   }
   if (mode == OutputMode::resume && target == Target::created && fs::exists(output)) {
@@ -137,6 +139,7 @@ Shards Shards::open(const fs::path& output, const std::string& resolved_config, 
   fs::remove_all(shards.folder_, error);
   if (!error) fs::create_directory(shards.folder_, error);
   require(!error, Kind::input, "{}: cannot be written: {}", output.string(), error.message());
+  shards.owns_folder_ = true;
   write_text(config, resolved_config);
   return shards;
 }
@@ -144,12 +147,11 @@ Shards Shards::open(const fs::path& output, const std::string& resolved_config, 
 Shards::Shards(Shards&& other) noexcept
     : folder_(std::move(other.folder_)),
       units_(std::move(other.units_)),
-      is_finished_(other.is_finished_) {
-  other.folder_.clear();
-}
+      owns_folder_(std::exchange(other.owns_folder_, false)),
+      is_finished_(other.is_finished_) {}
 
 Shards::~Shards() {
-  if (folder_.empty() || !units_.empty() || is_finished_) return;
+  if (!owns_folder_ || !units_.empty()) return;
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
@@ -201,7 +203,7 @@ void Shards::finish() {
   fs::remove_all(folder_, error);
   require(!error, Kind::input, "{}: cannot be removed: {}", folder_.string(), error.message());
   units_.clear();
-  folder_.clear();
+  owns_folder_ = false;
 }
 
 }  // namespace kvcal

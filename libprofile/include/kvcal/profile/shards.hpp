@@ -74,6 +74,7 @@ class Shards {
 
   std::filesystem::path folder_;
   std::set<int64_t> units_;
+  bool owns_folder_ = false;  // ours to remove
   bool is_finished_ = false;
 };
 
