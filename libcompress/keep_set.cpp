@@ -69,14 +69,18 @@ KeepSet select_top(const at::Tensor& scores, const at::Tensor& kept) {
   const auto counts = kept.to(at::kCPU).contiguous();    // [kv_heads]
   const int64_t* count = counts.const_data_ptr<int64_t>();
 
+  const auto head = [&](int64_t k) {
+    return HeadScores{on_cpu.const_data_ptr<float>() + k * tokens, tokens, k};
+  };
+  for (int64_t k = 0; k < kv_heads; ++k) check_scores(head(k), count[k]);
+
   KeepSet keep{at::empty({counts.sum().item<int64_t>()}, at::kLong),
                at::zeros({kv_heads + 1}, at::kLong)};
+  int64_t* indices = keep.indices.mutable_data_ptr<int64_t>();
   int64_t* offsets = keep.offsets.mutable_data_ptr<int64_t>();
   std::vector<int64_t> order;
   for (int64_t k = 0; k < kv_heads; ++k) {
-    const HeadScores head{on_cpu.const_data_ptr<float>() + k * tokens, tokens, k};
-    check_scores(head, count[k]);
-    select_head(head, count[k], order, keep.indices.mutable_data_ptr<int64_t>() + offsets[k]);
+    select_head(head(k), count[k], order, indices + offsets[k]);
     offsets[k + 1] = offsets[k] + count[k];
   }
   return keep;

@@ -2,16 +2,15 @@
 /// Layer error: layers that eviction hurts more keep more.
 ///
 /// Source   arXiv:2508.02401 (CompressKV); its `error_aware_layer_budget_allocation` (e8af510).
-/// Rule     rest = total - layers * min; b[l] = clip(min + round_half_even(importance[l] * rest),
-/// min, max);
+/// Rule     rest = total - layers * min;
+///          b[l] = clip(min + round_half_even(importance[l] * rest), min, max);
 ///          then one token at a time: missing ones to the most important layers below max, spare
-///          ones from the least important above min, until the sum is exact. max = max_ratio *
-///          budget_tokens. Every KV head of layer l keeps b[l].
+///          ones from the least important above min, until the sum is exact.
+///          max = max_ratio * budget_tokens. Every KV head of layer l keeps b[l].
 /// Differs  max is capped at the prompt's tokens, so that no granted entry is lost and the total
-/// stays
-///          exact (theirs loses what a short prompt cannot fill); budget_tokens < min_tokens is
-///          refused (theirs keeps the minimum and exceeds the budget).
-/// Checked  unit/layer_error_test.cpp (worked rows), parity/compresskv_allocation (CompressKV).
+///          stays exact (theirs loses what a short prompt cannot fill); budget_tokens < min_tokens
+///          is refused (theirs keeps the minimum and exceeds the budget).
+/// Checked  unit/layer_error_test.cpp (worked rows), parity/compress (CompressKV).
 #include <ATen/ATen.h>
 
 #include <algorithm>

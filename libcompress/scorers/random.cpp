@@ -3,12 +3,10 @@
 ///
 /// Source   none; the idea of kvpress `presses/random_press.py` (0.5.5).
 /// Score    s[g, t] = uniform in [0, 1), a hash of (seed, layer, KV head, token): counter-based, so
-/// that it
-///          depends neither on order nor on device.
-/// Keeps    the first sink_tokens and the last window_tokens (+inf), the same ones as the method
-/// that it is
-///          the control of.
-/// Differs  from kvpress: layers and KV heads draw independently, and protected tokens exist.
+///          that it depends neither on order nor on device.
+/// Keeps    the first sink_tokens and the last window_tokens (+inf): those of the method that it
+///          is the control of.
+/// Differs  from kvpress: layers and KV heads draw independently, and there are protected tokens.
 /// Cost     time and memory O(kv_heads * tokens).
 /// Checked  unit/random_test.cpp (seeds, protection, uniformity).
 #include <ATen/ATen.h>

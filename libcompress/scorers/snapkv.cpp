@@ -2,18 +2,18 @@
 /// SnapKV: keep the tokens that the last prompt tokens attend to most.
 ///
 /// Source   arXiv:2404.14469; kvpress `presses/snapkv_press.py` (0.5.5), KVCache-Factory
-/// `SnapKVCluster`. Score    window = the last window_tokens queries;
+///          `SnapKVCluster` (c97f9d7).
+/// Score    window = the last window_tokens queries;
 ///          A = softmax(q k^T / sqrt(head_dim)) in f32 over all tokens, causal inside the window;
-///          s[g, t] = mean over heads h of group g of pool_t( sum over w of A[h, w, t] ), t <
-///          tokens - window. With pool_of = group the mean comes first (KVCache-Factory); differs
-///          for pool = max only.
+///          s[g, t] = mean over heads h of group g of pool_t( sum over w of A[h, w, t] ),
+///          t < tokens - window. With pool_of = group the mean comes before the pooling
+///          (KVCache-Factory); another result for pool = max only.
 /// Keeps    the window itself (+inf); it is part of the budget.
 /// Differs  from kvpress: sum over the window rows, not mean (same ranking). From CompressKV's
-/// baseline: the
-///          group of KV head g is heads g*group .. g*group+group-1, which its code mixes up for
-///          GQA.
+///          baseline: KV head g is scored by heads g * group .. g * group + group - 1, which its
+///          code mixes up for GQA.
 /// Cost     time O(heads * window * tokens * head_dim); memory O(group * window * tokens) f32.
-/// Checked  parity/snapkv (kvpress, KVCache-Factory).
+/// Checked  parity/compress (kvpress, KVCache-Factory).
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"

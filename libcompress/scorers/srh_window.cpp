@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// SRH window: keep the tokens that semantic retrieval heads (SRHs) attend to, for all KV heads
-/// alike.
+/// SRH window: keep the tokens that semantic retrieval heads (SRHs) attend to, for all KV heads.
 ///
 /// Source   arXiv:2508.02401 (CompressKV); its `methods/compresskv/snapkv_utils.py` (e8af510).
 /// Score    heads = the first srh_heads of the layer's semantic ranking, each with its own KV head;
@@ -9,7 +8,7 @@
 /// Keeps    the window itself (+inf); it is part of the budget.
 /// Differs  more srh_heads than heads is an error (theirs takes what there is).
 /// Cost     time O(srh_heads * window * tokens * head_dim); memory O(window * tokens) f32.
-/// Checked  parity/compresskv_select (CompressKV).
+/// Checked  parity/compress (CompressKV).
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"

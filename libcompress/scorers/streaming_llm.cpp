@@ -2,15 +2,14 @@
 /// StreamingLLM: keep the first tokens (attention sinks) and the most recent ones.
 ///
 /// Source   arXiv:2309.17453; kvpress `presses/streaming_llm_press.py` (0.5.5).
-/// Score    s[g, t] = t / tokens, so that a budget B keeps the first sink_tokens and the last
-///          B - sink_tokens; the same for all layers and KV heads.
+/// Score    s[g, t] = t (exact in f32 below 2^24 tokens), so that a budget B keeps the first
+///          sink_tokens and the last B - sink_tokens; the same for all layers and KV heads.
 /// Keeps    the first sink_tokens (+inf).
 /// Differs  cached keys keep the phase of their original position, as in kvpress and
-/// KVCache-Factory (the
-///          paper numbers positions inside the cache); a budget that leaves no recent token is
-///          refused.
+///          KVCache-Factory (the paper numbers positions inside the cache); a budget that leaves
+///          no recent token is refused.
 /// Cost     time and memory O(kv_heads * tokens).
-/// Checked  parity/streamingllm (kvpress, KVCache-Factory).
+/// Checked  parity/compress (kvpress, KVCache-Factory).
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
@@ -37,8 +36,7 @@ struct StreamingLlm final : Scorer {
 
   at::Tensor score(const LayerView& view) const override {
     const int64_t tokens = view.tokens();
-    auto row =
-        at::arange(tokens, view.keys.options().dtype(at::kFloat)) / static_cast<double>(tokens);
+    auto row = at::arange(tokens, view.keys.options().dtype(at::kFloat));  // [tokens]
     row.narrow(0, 0, std::min(params_.sink_tokens, tokens))
         .fill_(std::numeric_limits<double>::infinity());
     return row.expand({view.kv_heads(), tokens}).contiguous();  // [kv_heads, tokens]

@@ -40,4 +40,14 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads) {
   return profile;
 }
 
+AllocationRequest request_of(int64_t layers, int64_t kv_heads, int64_t tokens,
+                             int64_t budget_tokens) {
+  AllocationRequest request;
+  request.layers = layers;
+  request.kv_heads = kv_heads;
+  request.tokens = tokens;
+  request.budget_tokens = budget_tokens;
+  return request;
+}
+
 }  // namespace kvcal::test

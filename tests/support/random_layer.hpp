@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <random>
 
-#include "kvcal/compress/compact_cache.hpp"
+#include "kvcal/compress/allocator.hpp"
 #include "kvcal/compress/layer_view.hpp"
 
 namespace kvcal::test {
@@ -28,5 +28,9 @@ LayerView random_layer(std::mt19937& random, const LayerShape& shape, const Prof
 
 /// Every head of every layer in order 0, 1, ..; every layer equally important.
 ProfileFacts plain_profile(int64_t layers, int64_t heads);
+
+/// A request without scores and profile.
+AllocationRequest request_of(int64_t layers, int64_t kv_heads, int64_t tokens,
+                             int64_t budget_tokens);
 
 }  // namespace kvcal::test

@@ -30,7 +30,8 @@ SafetensorsCase::SafetensorsCase(const std::filesystem::path& file) : file_(file
   require(bytes.size() > sizeof(header_bytes), Kind::input, "{}: not a safetensors file", file_);
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
   const char* header = bytes.data() + sizeof(header_bytes);
-  for (const auto& [name, entry] : nlohmann::json::parse(header, header + header_bytes).items()) {
+  const auto entries = nlohmann::json::parse(header, header + header_bytes);
+  for (const auto& [name, entry] : entries.items()) {
     if (name == "__metadata__") continue;
     auto tensor = at::empty(entry.at("shape").get<std::vector<int64_t>>(),
                             dtype_of(entry.at("dtype").get<std::string>(), file_));

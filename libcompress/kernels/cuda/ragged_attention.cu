@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// CUDA side of ragged attention. One block per (head, new token); its warps take turns over the
+// entries, each with a running softmax of its own, and are merged at the end. Straightforward on
+// purpose: it compiles and links in CI, but has not yet run on a device;
+// ragged_attention_gpu_test.cpp compares it with the CPU kernel where there is one.
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/ragged_attention.hpp"
+#include "kernels/running_softmax.hpp"
+
+namespace kvcal::cuda {
+namespace {
+
+constexpr int kWarpLanes = 32;
+constexpr int kWarps = 4;
+/// Numbers of a row that one lane holds.
+constexpr int kPerLane = kMaxHeadDim / kWarpLanes;
+
+__device__ float to_float(float value) {
+  return value;
+}
+__device__ float to_float(__nv_bfloat16 value) {
+  return __bfloat162float(value);
+}
+__device__ float to_float(__half value) {
+  return __half2float(value);
+}
+
+__device__ void from_float(float value, float* out) {
+  *out = value;
+}
+__device__ void from_float(float value, __nv_bfloat16* out) {
+  *out = __float2bfloat16(value);
+}
+__device__ void from_float(float value, __half* out) {
+  *out = __float2half(value);
+}
+
+template <class T>
+__device__ const T* row_of(const Rows& rows, int64_t head, int64_t token) {
+  return static_cast<const T*>(rows.data) + head * rows.head_stride + token * rows.token_stride;
+}
+
+/// Lane i of a warp holds numbers i, i + 32, .. of a row; zeros beyond head_dim.
+template <class T>
+__device__ void load_row(const T* row, int64_t head_dim, float (&numbers)[kPerLane]) {
+  for (int i = 0; i < kPerLane; ++i) {
+    const int64_t d = threadIdx.x % kWarpLanes + i * kWarpLanes;
+    numbers[i] = d < head_dim ? to_float(row[d]) : 0.0F;
+  }
+}
+
+/// The same sum in every lane.
+__device__ float warp_sum(float value) {
+  for (int step = kWarpLanes / 2; step > 0; step /= 2)
+    value += __shfl_xor_sync(0xFFFFFFFF, value, step);
+  return value;
+}
+
+struct Gathered {
+  RunningSoftmax softmax;
+  float output[kPerLane] = {};
+};
+
+template <class T>
+__device__ void take_entry(const float (&query)[kPerLane], const T* key, const T* value, float bias,
+                           int64_t head_dim, Gathered& gathered) {
+  float numbers[kPerLane];
+  load_row(key, head_dim, numbers);
+  float dot = 0;
+  for (int i = 0; i < kPerLane; ++i) dot += query[i] * numbers[i];
+  const auto step = gathered.softmax.take(warp_sum(dot) + bias);  // the query is scaled already
+  load_row(value, head_dim, numbers);
+  for (int i = 0; i < kPerLane; ++i) {
+    gathered.output[i] = gathered.output[i] * step.before + numbers[i] * step.added;
+  }
+}
+
+/// Warp 0 takes in what the others gathered and writes the row.
+template <class T>
+__device__ void merge_and_store(Gathered& gathered, int64_t head_dim, T* out) {
+  __shared__ float maxima[kWarps], sums[kWarps];
+  __shared__ float outputs[kWarps][kMaxHeadDim];
+  const int warp = threadIdx.x / kWarpLanes, lane = threadIdx.x % kWarpLanes;
+  maxima[warp] = gathered.softmax.maximum;
+  sums[warp] = gathered.softmax.sum;
+  for (int i = 0; i < kPerLane; ++i) outputs[warp][lane + i * kWarpLanes] = gathered.output[i];
+  __syncthreads();
+  if (warp != 0) return;
+  for (int other = 1; other < kWarps; ++other) {
+    const auto step = gathered.softmax.merge({maxima[other], sums[other]});
+    for (int i = 0; i < kPerLane; ++i) {
+      const float added = outputs[other][lane + i * kWarpLanes];
+      gathered.output[i] = gathered.output[i] * step.before + added * step.added;
+    }
+  }
+  for (int i = 0; i < kPerLane; ++i) {
+    const int64_t d = lane + i * kWarpLanes;
+    if (d < head_dim) from_float(gathered.output[i] / gathered.softmax.sum, out + d);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kWarps* kWarpLanes) attend(RaggedArguments a) {
+  const int64_t head = blockIdx.y, token = blockIdx.x;
+  const int64_t kv_head = head / (a.heads / a.kv_heads);
+  const int warp = threadIdx.x / kWarpLanes;
+
+  float query[kPerLane];
+  load_row(row_of<T>(a.queries, head, token), a.head_dim, query);
+  for (int i = 0; i < kPerLane; ++i) query[i] *= a.scale;
+
+  Gathered gathered;
+  const T* prefix_keys = static_cast<const T*>(a.prefix_keys);
+  const T* prefix_values = static_cast<const T*>(a.prefix_values);
+  for (int64_t row = a.offsets[kv_head] + warp; row < a.offsets[kv_head + 1]; row += kWarps) {
+    const float bias = a.bias == nullptr ? 0.0F : a.bias[row];
+    take_entry(query, prefix_keys + row * a.head_dim, prefix_values + row * a.head_dim, bias,
+               a.head_dim, gathered);
+  }
+  const int64_t visible = a.tail_tokens - a.new_tokens + token + 1;
+  for (int64_t row = warp; row < visible; row += kWarps) {
+    take_entry(query, row_of<T>(a.tail_keys, kv_head, row), row_of<T>(a.tail_values, kv_head, row),
+               0.0F, a.head_dim, gathered);
+  }
+  T* out = static_cast<T*>(a.output) + (head * a.new_tokens + token) * a.head_dim;
+  merge_and_store(gathered, a.head_dim, out);
+}
+
+}  // namespace
+
+const char* launch_ragged_attention(const RaggedArguments& arguments, Element element) {
+  const dim3 blocks(static_cast<unsigned>(arguments.new_tokens),
+                    static_cast<unsigned>(arguments.heads));
+  constexpr int kThreads = kWarps * kWarpLanes;
+  if (element == Element::f32) attend<float><<<blocks, kThreads>>>(arguments);
+  if (element == Element::bf16) attend<__nv_bfloat16><<<blocks, kThreads>>>(arguments);
+  if (element == Element::f16) attend<__half><<<blocks, kThreads>>>(arguments);
+  const cudaError_t status = cudaGetLastError();
+  return status == cudaSuccess ? nullptr : cudaGetErrorString(status);
+}
+
+}  // namespace kvcal::cuda
