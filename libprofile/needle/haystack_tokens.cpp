@@ -18,9 +18,14 @@ std::vector<int64_t> find_sentence_starts(const Tokenizer& tokenizer,
                                           const std::vector<int64_t>& ids) {
   std::vector<int64_t> starts;
   std::string left = tokenizer.token_bytes(ids[0]);
+  std::string text = left;  // what was read since the last sentence
   for (int64_t i = 1; i <= ssize(ids); ++i) {
     std::string right = i < ssize(ids) ? tokenizer.token_bytes(ids[i]) : std::string();
-    if (is_sentence_end(left, right)) starts.push_back(i);
+    if (is_sentence_end(left, right) && !ends_in_abbreviation(text)) {
+      starts.push_back(i);
+      text.clear();
+    }
+    text += right;
     left = std::move(right);
   }
   return starts;

@@ -66,6 +66,17 @@ bool is_sentence_end(std::string_view left, std::string_view right) {
   return is_white(left.back()) || right.empty() || is_white(right.front());
 }
 
+bool ends_in_abbreviation(std::string_view text) {
+  static constexpr std::string_view kTitles[] = {"Mr", "Mrs",  "Ms",  "Dr", "St",
+                                                 "Mt", "Prof", "Rev", "Sr"};
+  text = trimmed(text);
+  if (!text.empty()) text.remove_suffix(1);
+  const size_t space = text.find_last_of(kWhitespace);
+  const std::string_view word = space == text.npos ? text : text.substr(space + 1);
+  const bool is_initial = word.size() == 1 && word[0] >= 'A' && word[0] <= 'Z' && word != "I";
+  return is_initial || std::find(std::begin(kTitles), std::end(kTitles), word) != std::end(kTitles);
+}
+
 TokenSpan find_exact(std::span<const int64_t> prompt, std::span<const int64_t> answer) {
   if (answer.empty()) return {};
   const auto found = std::search(prompt.begin(), prompt.end(), answer.begin(), answer.end());

@@ -23,6 +23,9 @@ int64_t boundary_at_or_before(std::span<const int64_t> boundaries, int64_t posit
 /// apart from white space, and white space follows ("3" "." "5" is no end).
 bool is_sentence_end(std::string_view left, std::string_view right);
 
+/// Whether text that ends in "." ends in a title or an initial ("Mr.", "J."), not in a sentence.
+bool ends_in_abbreviation(std::string_view text);
+
 /// First window of prompt positions that equals `answer`; {0, 0} if there is none.
 TokenSpan find_exact(std::span<const int64_t> prompt, std::span<const int64_t> answer);
 

@@ -35,9 +35,11 @@ TEST_P(MetricParity, equals_the_golden_vectors) {
   for (const auto& one : cases) {
     const auto prediction = one.at("prediction").get<std::string>();
     const auto references = one.at("references").get<std::vector<std::string>>();
-    const auto all_classes = one.value("all_classes", std::vector<std::string>());
+    auto all_classes = one.value("all_classes", std::vector<std::string>());
+    all_classes.resize(one.value("max_options", all_classes.size()));  // parse_choice counts them
+    const auto& expected = one.at("expected");                         // null: it found no letter
     EXPECT_NEAR(GetParam()->score({prediction, references, all_classes}),
-                one.at("expected").get<double>(), kTolerance)
+                expected.is_null() ? 0 : expected.get<double>(), kTolerance)
         << one.at("id");
   }
   RecordProperty("cases", static_cast<int>(cases.size()));

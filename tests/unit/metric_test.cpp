@@ -35,7 +35,8 @@ TEST(metric, qa_f1_lowers_as_unicode_asks) {
 TEST(metric, rouge1_recall_counts_stems_of_the_reference) {
   EXPECT_EQ(score("niah_rouge1_recall", "eating sandwiches", {"Eat a sandwich."}), 2.0 / 3.0);
   EXPECT_EQ(score("niah_rouge1_recall", "a a a", {"a b a c"}), 0.5);
-  EXPECT_EQ(score("niah_rouge1_recall", "happily dying skies", {"happy die sky"}), 1.0 / 3.0);
+  // The irregular words of the extensions; happily gives happili, happy gives happi.
+  EXPECT_EQ(score("niah_rouge1_recall", "happily dying skies", {"happy die sky"}), 2.0 / 3.0);
   EXPECT_EQ(score("niah_rouge1_recall", "x", {"..."}), 0);
 }
 

@@ -54,6 +54,15 @@ TEST(needle_placement, a_sentence_ends_at_a_period_before_white_space) {
   EXPECT_FALSE(is_sentence_end("", " The"));
 }
 
+TEST(needle_placement, titles_and_initials_end_no_sentence) {
+  EXPECT_TRUE(ends_in_abbreviation("When Mr."));
+  EXPECT_TRUE(ends_in_abbreviation("J."));
+  EXPECT_TRUE(ends_in_abbreviation(" by T. S.\n"));
+  EXPECT_FALSE(ends_in_abbreviation("So did I."));
+  EXPECT_FALSE(ends_in_abbreviation("the farmer."));
+  EXPECT_FALSE(ends_in_abbreviation("."));
+}
+
 TEST(needle_placement, boundaries_are_found_at_or_before_a_position) {
   const Ids boundaries = {3, 7};
   EXPECT_EQ(boundary_at_or_before(boundaries, 2), 0);
@@ -177,6 +186,12 @@ TEST_F(NeedleContext, keeps_the_length_and_the_whole_needle_at_any_depth_and_sta
       }
     }
   }
+}
+
+TEST_F(NeedleContext, never_parts_a_title_from_its_name) {
+  const HaystackTokens titles(tokenizer, {"titles", "One is it. But Mr. Lee is in."});
+  EXPECT_EQ(titles.fill(needle, {.length_tokens = 50, .reserve_tokens = 0, .depth = 0.8}),
+            "One is it. Zed eats. But Mr. Lee is in.");
 }
 
 TEST_F(NeedleContext, a_length_without_room_names_its_numbers) {

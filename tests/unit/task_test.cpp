@@ -8,13 +8,14 @@
 #include <set>
 
 #include "kvcal/compress/error.hpp"
-#include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "support/byte_tokenizer.hpp"
 #include "support/paths.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data,
-                                      size_t size);  // tests/fuzz/jsonl_task.cpp
+// The fuzz target runs here too, over a few hundred damaged files.
+#define LLVMFuzzerTestOneInput fuzz_jsonl_task
+#include "fuzz/jsonl_task_fuzz.cpp"
+#undef LLVMFuzzerTestOneInput
 
 namespace kvcal {
 namespace {
@@ -161,7 +162,7 @@ TEST_F(JsonlTask, damaged_lines_never_do_more_than_one_input_error) {
       if (damaged.empty()) break;
     }
     EXPECT_NO_THROW(
-        LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()))
+        fuzz_jsonl_task(reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()))
         << damaged;
   }
 }
