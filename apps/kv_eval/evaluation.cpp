@@ -54,15 +54,14 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   for (const auto& task : plan.tasks) {
     const auto keep_sink = make_keep_sink(dump, task.name);
     for (int64_t i = 0; i < task.samples; ++i, ++unit) {
-      const bool is_new = !shards.has(unit);
-      if (is_new) {
-        const auto records = engine.run(task.name, task.task->sample(i), plan.variants, keep_sink);
-        shards.write(unit, [&](Hdf5Writer& file) { write_records(file, records); });
-      }
-      shards.read(unit, [&](const Hdf5Reader& file) {
-        const auto records = read_records(file);
-        results.records.insert(results.records.end(), records.begin(), records.end());
-      });
+      std::vector<SampleRecord> records;
+      const auto make = [&] {
+        const auto made = engine.run(task.name, task.task->sample(i), plan.variants, keep_sink);
+        shards.write(unit, [&](Hdf5Writer& file) { write_records(file, made); });
+      };
+      const bool is_new =
+          take_unit(shards, unit, make, [&](const Hdf5Reader& file) { records = read_records(file); });
+      results.records.insert(results.records.end(), records.begin(), records.end());
       progress.step(running_scores(results.records, plan.variants.size()), is_new);
     }
   }
@@ -96,9 +95,10 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   }
   // Without --output the shards lie under a scratch name and go at the end.
   const std::string output = flags.shared.output.empty() ? scratch_output() : flags.shared.output;
-  auto shards = Shards::open(output, resolved, shard_mode(flags.shared));
-  const auto results = run(flags, *plan, resolved, session, shards);
-  if (!flags.shared.output.empty()) results.save(output);
+  auto shards = Shards::open(output, resolved, output_mode(flags.shared));
+  const auto results =
+      shards.is_finished() ? Results::load(output) : run(flags, *plan, resolved, session, shards);
+  if (!flags.shared.output.empty() && !shards.is_finished()) results.save(output);
   shards.finish();
 
   const auto cells = summarise(results, static_cast<uint64_t>(flags.shared.seed));

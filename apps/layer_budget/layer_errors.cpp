@@ -63,15 +63,14 @@ void measure(const LayerBudgetFlags& flags, const Method& method, const std::vec
   for (const auto& dataset : datasets) {
     LayerErrors errors;
     for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
-      const bool is_new = !shards.has(unit);
-      if (is_new) {
-        const auto sample = measure_layer_error(
+      LayerErrorSample sample;
+      const auto make = [&] {
+        const auto made = measure_layer_error(
             session.model(), session.tokenizer(), session.chat(), facts, method, flags.error_budget_tokens,
             dataset.task->sample(i), static_cast<uint64_t>(flags.shared.seed));
-        shards.write(unit, [&](Hdf5Writer& file) { write_layer_error(file, sample); });
-      }
-      LayerErrorSample sample;
-      shards.read(unit, [&](const Hdf5Reader& file) {
+        shards.write(unit, [&](Hdf5Writer& file) { write_layer_error(file, made); });
+      };
+      const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
         sample = read_layer_error(file, session.config().layers);
       });
       add(sample, errors);
@@ -151,10 +150,10 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
     print_result(resolved);
     return kDone;
   }
-  auto shards = Shards::open(flags.profile + ".layer-budget", resolved, shard_mode(flags.shared));
+  auto shards = Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
   measure(flags, method, datasets, session, shards, profile);
   allocate(flags, session.config(), profile);
-  profile.provenance = make_provenance("layer-budget", flags.shared, resolved, session.dtype_name());
+  profile.begin_stage(make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));
   profile.save(flags.profile);
   shards.finish();
   print_result(flags.shared.json == "-" ? budgets_as_json(profile)

@@ -9,9 +9,17 @@
 
 namespace kvcal {
 
-Shards::Mode shard_mode(const SharedFlags& flags) {
-  if (flags.is_resume) return Shards::Mode::resume;
-  return flags.is_force ? Shards::Mode::force : Shards::Mode::fresh;
+OutputMode output_mode(const SharedFlags& flags) {
+  if (flags.is_resume) return OutputMode::resume;
+  return flags.is_force ? OutputMode::force : OutputMode::fresh;
+}
+
+bool take_unit(Shards& shards, int64_t unit, const std::function<void()>& make,
+               const std::function<void(const Hdf5Reader&)>& take) {
+  if (shards.read(unit, take)) return false;
+  make();
+  require(shards.read(unit, take), Kind::internal, "unit {} cannot be read back", unit);
+  return true;
 }
 
 std::string scratch_output() {

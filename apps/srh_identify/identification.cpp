@@ -77,14 +77,15 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
   for (size_t i = 0; i < calibration.trials.size(); ++i) {
     const auto& trial = calibration.trials[i];
     const auto unit = static_cast<int64_t>(i);
-    const bool is_new = !shards.has(unit);
-    if (is_new) {
-      const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
-      const auto result = identifier.run(prompt, calibration.needles[trial.needle]);
-      shards.write(unit, [&](Hdf5Writer& file) { write_trial(file, result, config.layers, config.heads); });
-    }
     TrialResult result;
-    shards.read(unit, [&](const Hdf5Reader& file) { result = read_trial(file, config.layers, config.heads); });
+    const auto make = [&] {
+      const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
+      const auto made = identifier.run(prompt, calibration.needles[trial.needle]);
+      shards.write(unit, [&](Hdf5Writer& file) { write_trial(file, made, config.layers, config.heads); });
+    };
+    const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
+      result = read_trial(file, config.layers, config.heads);
+    });
     ++run.trials;
     run.without_span += result.has_span ? 0 : 1;
     run.prompts.push_back({result.prompt_sha256, "srh-identify"});
@@ -124,7 +125,11 @@ int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
     print_result(fmt::format("{}trials: {}\n", resolved, calibration.trials.size()));
     return kDone;
   }
-  auto shards = Shards::open(flags.shared.output, resolved, shard_mode(flags.shared));
+  auto shards = Shards::open(flags.shared.output, resolved, output_mode(flags.shared));
+  if (shards.is_finished()) {
+    print_result(fmt::format("{} is finished: kv-inspect profile shows it\n", flags.shared.output));
+    return kDone;
+  }
   const auto run = run_trials(flags, protocol, calibration, session, shards);
   require(run.semantic.count > 0, Kind::input,
           "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking can be "

@@ -31,7 +31,7 @@ size_t strip_left(std::string_view text, size_t begin) {
     const uint32_t character = unicode::last_character(text.substr(0, begin));
     if (!unicode::is_space(character)) break;
     do --begin;
-    while ((static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80);
+    while (unicode::is_continuation(text[begin]));
   }
   return begin;
 }
@@ -88,12 +88,14 @@ AddedTokens::AddedTokens(const JsonPart& root, const IdMap& vocabulary,
 
 void AddedTokens::check_ids(const JsonPart& root, const IdMap& vocabulary) const {
   std::unordered_map<int32_t, std::string> owners;
-  for (const auto& [content, id] : vocabulary) owners[id] = content;
+  for (const AddedToken& token : tokens_) owners.try_emplace(token.id, token.content);
+  for (const auto& [content, id] : vocabulary) {
+    if (const auto owner = owners.find(id); owner != owners.end()) owner->second = content;
+  }
   for (const AddedToken& token : tokens_) {
-    const auto [owner, is_new] = owners.try_emplace(token.id, token.content);
-    require(owner->second == token.content, Kind::input,
+    require(owners[token.id] == token.content, Kind::input,
             "{}: added token '{}' has id {}, which belongs to '{}'", root.where(), token.content,
-            token.id, owner->second);
+            token.id, owners[token.id]);
     const auto found = vocabulary.find(token.content);
     if (found != vocabulary.end() && found->second != token.id) {
       fail(Kind::input, "{}: added token '{}' has id {}, but {} in the vocabulary", root.where(),

@@ -107,8 +107,10 @@ std::pair<std::string, std::string> merge_parts(const nlohmann::json& merge, con
   }
   const std::string text = merge.is_string() ? merge.get<std::string>() : "";
   const size_t space = text.find(' ');
-  require(space != std::string::npos && text.find(' ', space + 1) == std::string::npos, Kind::input,
-          "{}[{}] is no pair of tokens, need \"a b\" or [\"a\", \"b\"]", merges.where(), index);
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
+    fail(Kind::input, "{}[{}] is no pair of tokens, need \"a b\" or [\"a\", \"b\"]", merges.where(),
+         index);
+  }
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
@@ -176,6 +178,10 @@ Bpe::Bpe(const JsonPart& part, bool is_byte_level) : is_byte_level_(is_byte_leve
             part.where(), part.text("unk_token"));
     unknown_id_ = found->second;
   }
+  // Runs of unknown characters and merges of fallback bytes could cross a joint.
+  const bool has_all_bytes =
+      has_byte_fallback_ && std::find(byte_ids_.begin(), byte_ids_.end(), -1) == byte_ids_.end();
+  splits_at_joints_ = (!unknown_id_ || has_all_bytes) && !(has_byte_fallback_ && may_merge_bytes_);
 }
 
 void Bpe::read_vocabulary(const JsonPart& part) {
@@ -185,12 +191,16 @@ void Bpe::read_vocabulary(const JsonPart& part) {
   for (const auto& [token, id] : vocabulary.value().items()) {
     const bool is_id =
         id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() <= kMaxId;
-    require(is_id, Kind::input, "{}['{}'] = {}, need an id in 0 .. {}", vocabulary.where(), token,
-            id.dump(-1, ' ', true), kMaxId);
+    if (!is_id) {
+      fail(Kind::input, "{}['{}'] = {}, need an id in 0 .. {}", vocabulary.where(), token,
+           id.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), kMaxId);
+    }
     const auto index = id.get<size_t>();
     if (index >= is_given.size()) is_given.resize(std::max(index + 1, 2 * is_given.size()));
-    require(!is_given[index], Kind::input, "{}: id {} is given to two tokens, '{}' is one",
-            vocabulary.where(), index, token);
+    if (is_given[index]) {
+      fail(Kind::input, "{}: id {} is given to two tokens, '{}' is one", vocabulary.where(), index,
+           token);
+    }
     is_given[index] = true;
     vocabulary_.emplace(token, static_cast<int32_t>(index));
   }
@@ -204,8 +214,9 @@ void Bpe::read_vocabulary(const JsonPart& part) {
 int32_t Bpe::id_of_merge_part(const std::string& token, const JsonPart& merges,
                               size_t index) const {
   const auto found = vocabulary_.find(token);
-  require(found != vocabulary_.end(), Kind::input, "{}[{}]: '{}' is not in the vocabulary",
-          merges.where(), index, token);
+  if (found == vocabulary_.end()) {
+    fail(Kind::input, "{}[{}]: '{}' is not in the vocabulary", merges.where(), index, token);
+  }
   return found->second;
 }
 
@@ -215,10 +226,17 @@ void Bpe::read_merges(const JsonPart& part) {
   size_t index = 0;
   for (const auto& merge : merges.value()) {
     const auto [left, right] = merge_parts(merge, merges, index);
+    const std::string merged = left + right;
     merges_->set(id_of_merge_part(left, merges, index), id_of_merge_part(right, merges, index),
-                 static_cast<uint32_t>(index), id_of_merge_part(left + right, merges, index));
+                 static_cast<uint32_t>(index), id_of_merge_part(merged, merges, index));
+    note_joints(is_byte_level_ ? byte_level::bytes(merged).value_or("") : merged);
+    may_merge_bytes_ |= left.starts_with("<0x") || right.starts_with("<0x");
     ++index;
   }
+}
+
+void Bpe::note_joints(std::string_view merged) {
+  for (size_t i = 0; i + 1 < merged.size(); ++i) joints_.set(joint_of(merged[i], merged[i + 1]));
 }
 
 void Bpe::read_bytes(const JsonPart& part) {
@@ -235,21 +253,54 @@ void Bpe::read_bytes(const JsonPart& part) {
 }
 
 void Bpe::encode(std::string_view piece, PieceCache& cache, std::vector<int64_t>& ids) const {
-  if (piece.empty()) return;
-  const size_t hash = TextHash{}(piece);
-  if (cache.find(piece, hash, ids)) return;
-  const size_t before = ids.size();
-  encode_uncached(piece, ids);
-  cache.keep(piece, hash, ids.data() + before, ids.size() - before);
-}
-
-void Bpe::encode_uncached(std::string_view piece, std::vector<int64_t>& ids) const {
+  if (piece.size() <= PieceCache::kTextBytes) {
+    encode_cached(piece, cache, ids);
+    return;
+  }
   if (ignores_merges_) {
     if (const auto found = pieces_.find(piece); found != pieces_.end()) {
       ids.push_back(found->second);
       return;
     }
   }
+  if (!splits_at_joints_) {
+    merge(piece, ids);
+    return;
+  }
+  // No token of two bytes or more crosses such a place, so the parts are independent.
+  size_t begin = 0;
+  for (size_t i = 1; i <= piece.size(); ++i) {
+    if (i < piece.size()) {
+      const bool is_inside = !is_byte_level_ && unicode::is_continuation(piece[i]);
+      if (is_inside || joints_[joint_of(piece[i - 1], piece[i])]) continue;
+    }
+    const std::string_view part = piece.substr(begin, i - begin);
+    // A part is no piece: ignores_merges_ does not hold for it, and so neither does the cache.
+    if (ignores_merges_ || part.size() > PieceCache::kTextBytes) {
+      merge(part, ids);
+    } else {
+      encode_cached(part, cache, ids);
+    }
+    begin = i;
+  }
+}
+
+void Bpe::encode_cached(std::string_view piece, PieceCache& cache,
+                        std::vector<int64_t>& ids) const {
+  if (piece.empty()) return;
+  const size_t hash = TextHash{}(piece);
+  if (cache.find(piece, hash, ids)) return;
+  const size_t before = ids.size();
+  const auto found = ignores_merges_ ? pieces_.find(piece) : pieces_.end();
+  if (found != pieces_.end()) {
+    ids.push_back(found->second);
+  } else {
+    merge(piece, ids);
+  }
+  cache.keep(piece, hash, ids.data() + before, ids.size() - before);
+}
+
+void Bpe::merge(std::string_view piece, std::vector<int64_t>& ids) const {
   constexpr size_t kShort = 64;  // symbols; longer pieces are faster with the heap
   static thread_local std::vector<int32_t> symbols;
   symbols.clear();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -46,12 +47,13 @@ class MergeTable {
 /// Ids of short pieces seen before: direct mapped, of fixed size, used by one thread at a time.
 class PieceCache {
  public:
+  static constexpr size_t kTextBytes = 30;  ///< longer pieces are not kept
   PieceCache() : slots_(kSlots) {}
   bool find(std::string_view piece, size_t hash, std::vector<int64_t>& ids) const;
   void keep(std::string_view piece, size_t hash, const int64_t* ids, size_t count);
 
  private:
-  static constexpr size_t kSlots = 1 << 15, kTextBytes = 30, kIds = 8;
+  static constexpr size_t kSlots = 1 << 15, kIds = 8;
   struct Slot {
     uint8_t bytes = 0, count = 0;
     std::array<char, kTextBytes> text;
@@ -76,7 +78,13 @@ class Bpe {
   void read_merges(const JsonPart& part);
   void read_bytes(const JsonPart& part);
   int32_t id_of_merge_part(const std::string& token, const JsonPart& merges, size_t index) const;
-  void encode_uncached(std::string_view piece, std::vector<int64_t>& ids) const;
+  void note_joints(std::string_view merged);
+  static size_t joint_of(char left, char right) {
+    return static_cast<size_t>(static_cast<unsigned char>(left)) << 8 |
+           static_cast<unsigned char>(right);
+  }
+  void encode_cached(std::string_view piece, PieceCache& cache, std::vector<int64_t>& ids) const;
+  void merge(std::string_view piece, std::vector<int64_t>& ids) const;
   void first_symbols(std::string_view piece, std::vector<int32_t>& symbols) const;
   bool add_bytes(std::string_view character, std::vector<int32_t>& symbols) const;
 
@@ -88,6 +96,9 @@ class Bpe {
   std::array<int32_t, 256>
       byte_ids_{};  // byte level: of the byte's character; else of <0xNN>; or -1
   std::unique_ptr<MergeTable> merges_;
+  std::bitset<65536> joints_;  // neighbouring bytes inside some merged token
+  bool may_merge_bytes_ = false;
+  bool splits_at_joints_ = false;
 };
 
 }  // namespace kvcal

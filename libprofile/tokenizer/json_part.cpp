@@ -2,6 +2,7 @@
 #include "tokenizer/json_part.hpp"
 
 #include <fstream>
+#include <iterator>
 
 namespace kvcal {
 namespace {
@@ -89,8 +90,9 @@ nlohmann::json read_json(const std::filesystem::path& file) {
   require(std::filesystem::is_regular_file(file) && stream.good(), Kind::input,
           "{} cannot be read, need a tokenizer.json or a model directory that holds one",
           file.string());
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
   try {
-    return nlohmann::json::parse(stream);
+    return nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& error) {
     fail(Kind::input, "{}: not JSON: {}", file.string(), error.what());
   }

@@ -3,7 +3,11 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+
+#include "tokenizer/unicode.hpp"
 
 namespace kvcal {
 namespace {
@@ -16,16 +20,63 @@ bool is_surely_nfc(std::string_view text) {
   return true;
 }
 
-std::string to_nfc(std::string_view text) {
-  if (is_surely_nfc(text)) return std::string(text);
+struct Range {
+  uint32_t low, high;
+};
+
+// The tokenizers library normalises by Unicode 9: combining marks that came later stay where they
+// are, and U+11938 is neither composed nor decomposed. Checked against tokenizers 0.22.2 for every
+// mark.
+constexpr Range kUnknownToLibrary[] = {
+    {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
+    {0xC3C, 0xC3C},     {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},
+    {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},   {0x10D24, 0x10D27},
+    {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
+    {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A},
+    {0x11930, 0x11930}, {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943},
+    {0x119E0, 0x119E0}, {0x11A34, 0x11A34}, {0x11A47, 0x11A47}, {0x11A99, 0x11A99},
+    {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97}, {0x11F41, 0x11F42},
+    {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE},
+    {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}};
+
+bool is_kept(uint32_t character) {
+  // Nearly all text is below the first or between; the table is in order.
+  const auto* range =
+      std::lower_bound(std::begin(kUnknownToLibrary), std::end(kUnknownToLibrary), character,
+                       [](const Range& entry, uint32_t value) { return entry.high < value; });
+  return range != std::end(kUnknownToLibrary) && range->low <= character;
+}
+
+/// Appends the normal form of `text`.
+void append_nfc(std::string_view text, std::string& out) {
+  if (is_surely_nfc(text)) {
+    out.append(text);
+    return;
+  }
   utf8proc_uint8_t* result = nullptr;
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
   const auto bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                   static_cast<utf8proc_ssize_t>(text.size()), &result, options);
   require(bytes >= 0, Kind::internal, "NFC of {} bytes: {}", text.size(), utf8proc_errmsg(bytes));
-  std::string normalized(reinterpret_cast<const char*>(result), static_cast<size_t>(bytes));
+  out.append(reinterpret_cast<const char*>(result), static_cast<size_t>(bytes));
   std::free(result);
-  return normalized;
+}
+
+std::string to_nfc(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size();) {
+    const size_t bytes = unicode::character_bytes(text[i]);
+    if (bytes > 1 && is_kept(unicode::first_character(text.substr(i)))) {
+      append_nfc(text.substr(begin, i - begin), result);
+      result.append(text.substr(i, bytes));
+      begin = i + bytes;
+    }
+    i += bytes;
+  }
+  append_nfc(text.substr(begin), result);
+  return result;
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ bool is_second(unsigned char lead, unsigned char second) {
     case 0xF4:
       return second >= 0x80 && second <= 0x8F;
     default:
-      return is_continuation(second);
+      return (second & 0xC0) == 0x80;
   }
 }
 
@@ -41,7 +41,7 @@ Step step(std::string_view text, size_t i) {
   const size_t bytes = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
   if (bytes == 0 || !is_second(lead, byte_at(text, i + 1))) return {1, false};
   for (size_t k = 2; k < bytes; ++k) {
-    if (!is_continuation(byte_at(text, i + k))) return {k, false};
+    if (i + k >= text.size() || !is_continuation(text[i + k])) return {k, false};
   }
   return {bytes, true};
 }
@@ -71,7 +71,7 @@ uint32_t first_character(std::string_view text) {
 
 uint32_t last_character(std::string_view text) {
   size_t start = text.size() - 1;
-  while (start > 0 && is_continuation(byte_at(text, start))) --start;
+  while (start > 0 && is_continuation(text[start])) --start;
   return first_character(text.substr(start));
 }
 

@@ -15,6 +15,11 @@ inline size_t character_bytes(char lead) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
+/// The byte is not the first one of its character.
+inline bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
 /// @param text  valid UTF-8, not empty
 uint32_t first_character(std::string_view text);
 uint32_t last_character(std::string_view text);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,19 @@ struct ModelIdentity {
   int64_t layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
 
   bool operator==(const ModelIdentity&) const = default;
+
+  /// Names as in the root attributes of our files.
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("model_name", self.name), v("config_sha256", self.config_sha256);
+    v("weights_sha256", self.weights_sha256), v("tokenizer_sha256", self.tokenizer_sha256);
+    v("layers", self.layers), v("heads", self.heads);
+    v("kv_heads", self.kv_heads), v("head_dim", self.head_dim);
+  }
 };
 
-/// Reads and hashes the model's files (the hash of the weights is cached beside nothing: 1 GB/s or more).
+/// Reads and hashes config.json, the safetensors files and tokenizer.json; nothing is cached.
+/// @throws Error{input} a file is missing
 ModelIdentity identify_model(const std::filesystem::path& directory, const ModelConfig& config);
 
 /// Scores of one kind of retrieval head. Row-major.
@@ -36,8 +47,9 @@ struct HeadScores {
   int64_t count = 0;              ///< prompts that passed the answer gate
   std::vector<float> per_prompt;  ///< [count, layers, heads]
 
-  std::vector<double> mean() const;                       ///< [layers, heads]
-  std::vector<std::vector<int64_t>> ranking() const;      ///< [layers][heads], best first, ties keep order
+  std::vector<double> mean() const;  ///< [layers, heads]
+  std::vector<std::vector<int64_t>> ranking()
+      const;  ///< [layers][heads], best first, ties keep order
 };
 
 struct LayerErrors {
@@ -54,12 +66,19 @@ struct PromptDigest {
 
 struct Profile {
   ModelIdentity model;
-  Provenance provenance;
-  std::map<std::string, HeadScores> heads;         ///< by kind: semantic, traditional
+  Provenance provenance;                            ///< of the program that wrote the file
+  std::vector<Provenance> history;                  ///< of the programs before it, oldest first
+  std::map<std::string, HeadScores> heads;          ///< by kind: semantic, traditional
   std::map<std::string, LayerErrors> layer_errors;  ///< by dataset
   /// by allocator, then budget in tokens: [layers * kv_heads], row-major
   std::map<std::string, std::map<int64_t, std::vector<int64_t>>> budgets;
   std::vector<PromptDigest> prompts;
+  /// Where load() found it; save() copies what this version does not know from there. Empty:
+  /// nowhere.
+  std::filesystem::path loaded_from;
+
+  /// The next program takes over: the provenance so far moves to the history.
+  void begin_stage(Provenance next);
 
   /// Mean over datasets of each dataset's error normalised to sum 1, normalised again (CompressKV).
   /// @throws Error{config} no layer errors: run layer-budget
@@ -68,11 +87,18 @@ struct Profile {
   /// As methods take it; absent parts stay empty.
   ProfileFacts facts() const;
 
-  /// @throws Error{input} not HDF5, truncated, another format or newer version, missing or misshapen dataset
+  /// @throws Error{input} not HDF5, truncated, another format or newer version, missing or
+  /// misshapen dataset
   static Profile load(const std::filesystem::path& file);
   /// Written aside and renamed: a kill cannot leave half a file.
+  /// @throws Error{input} unwritable or full disk; Error{internal} values that load() would refuse
   void save(const std::filesystem::path& file) const;
 };
+
+/// Sums and counts added in order, per-prompt scores concatenated, prompts united. Budgets follow
+/// from all layer errors, so they stay only when no more than one profile has layer errors.
+/// @throws Error{config} nothing to merge; Error{input} profiles of different models
+Profile merge(std::span<const Profile> profiles);
 
 /// @throws Error{input} naming the first field that differs, both values
 void require_same_model(const ModelIdentity& profile, const ModelIdentity& model,

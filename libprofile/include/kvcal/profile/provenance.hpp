@@ -4,30 +4,38 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace kvcal {
 
 struct Provenance {
-  std::string tool;             ///< e.g. "kv-eval 0.1.0 (abc1234)"
+  std::string tool;  ///< e.g. "kv-eval 0.1.0 (abc1234)"
   std::string command_line;
   std::string resolved_config;  ///< YAML of everything that decides the result
   std::string device, dtype;
   int64_t seed = 0;
-  std::string created_utc;      ///< ISO 8601; empty with --no-provenance
+  std::string created_utc;  ///< ISO 8601; empty with --no-provenance
 
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("tool", tool), v("command_line", command_line), v("resolved_config", resolved_config);
-    v("device", device), v("dtype", dtype), v("seed", seed), v("created_utc", created_utc);
+  bool operator==(const Provenance&) const = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("tool", self.tool), v("command_line", self.command_line);
+    v("resolved_config", self.resolved_config);
+    v("device", self.device), v("dtype", self.dtype), v("seed", self.seed);
+    v("created_utc", self.created_utc);
   }
 };
 
 std::string_view tool_version();  ///< "0.1.0"
 std::string_view tool_commit();   ///< short hash, "-dirty" behind it if so, or "unknown"
 
-std::string sha256(std::string_view bytes);                     ///< lower-case hex
-std::string sha256_of_file(const std::filesystem::path& file);  ///< @throws Error{input}
+std::string sha256(std::string_view bytes);  ///< lower-case hex
+/// Of the bytes of all files in the order given.
+/// @throws Error{input} a file cannot be read
+std::string sha256_of_files(std::span<const std::filesystem::path> files);
+std::string sha256_of_file(const std::filesystem::path& file);
 
 }  // namespace kvcal

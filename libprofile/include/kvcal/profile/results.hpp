@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,33 +14,38 @@
 
 namespace kvcal {
 
+class Hdf5Reader;
+class Hdf5Writer;
+
 /// One sample under one variant. The field list below is the only place that names the columns.
 struct SampleRecord {
   std::string task, sample, document, method, visibility, mask, metric;
-  double length = 0;           ///< NIAH nominal tokens, else 0
-  double depth = -1;           ///< NIAH 0..1, else -1
-  std::string budget;          ///< as asked: "64", "3%", "8MiB"; "full" for the full cache
-  int64_t prompt_tokens = 0;   ///< entries before compression, per layer and KV head
-  int64_t budget_tokens = 0;   ///< B asked for, in tokens
-  int64_t kept_entries = 0;    ///< really kept, over layers and KV heads
+  double length = 0;          ///< NIAH nominal tokens, else 0
+  double depth = -1;          ///< NIAH 0..1, else -1
+  std::string budget;         ///< as asked: "64", "3%", "8MiB"; "full" for the full cache
+  int64_t prompt_tokens = 0;  ///< entries before compression, per layer and KV head
+  int64_t budget_tokens = 0;  ///< B asked for, in tokens
+  int64_t kept_entries = 0;   ///< really kept, over layers and KV heads
   int64_t kept_bytes = 0, full_bytes = 0;
-  bool uncompressed = false;   ///< the prompt was not longer than the budget
-  double score = 0;
+  bool uncompressed = false;  ///< the prompt was not longer than the budget
+  double score = 0;           ///< 0 .. 1: already divided by the scale of its metric
   std::string prediction;
   std::vector<std::string> references;
   int64_t generated_tokens = 0;
   double prefill_s = 0, decode_s = 0;
 
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v("task", task), v("sample", sample), v("document", document), v("method", method);
-    v("visibility", visibility), v("mask", mask), v("metric", metric);
-    v("length", length), v("depth", depth), v("budget", budget);
-    v("prompt_tokens", prompt_tokens), v("budget_tokens", budget_tokens);
-    v("kept_entries", kept_entries), v("kept_bytes", kept_bytes), v("full_bytes", full_bytes);
-    v("uncompressed", uncompressed), v("score", score), v("prediction", prediction);
-    v("references", references), v("generated_tokens", generated_tokens);
-    v("prefill_s", prefill_s), v("decode_s", decode_s);
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("task", self.task), v("sample", self.sample), v("document", self.document);
+    v("method", self.method), v("visibility", self.visibility), v("mask", self.mask);
+    v("metric", self.metric), v("length", self.length), v("depth", self.depth);
+    v("budget", self.budget), v("prompt_tokens", self.prompt_tokens);
+    v("budget_tokens", self.budget_tokens), v("kept_entries", self.kept_entries);
+    v("kept_bytes", self.kept_bytes), v("full_bytes", self.full_bytes);
+    v("uncompressed", self.uncompressed), v("score", self.score);
+    v("prediction", self.prediction), v("references", self.references);
+    v("generated_tokens", self.generated_tokens);
+    v("prefill_s", self.prefill_s), v("decode_s", self.decode_s);
   }
   /// [layers * kv_heads] kept entries, stored as its own dataset.
   std::vector<int32_t> kept_per_head;
@@ -51,23 +57,46 @@ struct Results {
   Provenance provenance;
   std::vector<SampleRecord> records;
 
+  /// @throws Error{input} as Profile::load
   static Results load(const std::filesystem::path& file);
   void save(const std::filesystem::path& file) const;
 };
 
-/// Mean over the samples of one (task, method, visibility, mask, budget). See docs/cli.md for the fields.
+/// Samples as columns below /samples: the form of shards and of the final file.
+void write_records(Hdf5Writer& writer, std::span<const SampleRecord> records);
+std::vector<SampleRecord> read_records(const Hdf5Reader& reader);
+
+/// Mean over the samples of one (task, metric, method, visibility, mask, budget). NaN and nullopt
+/// mean "not measured" and become null in JSON; where n = 0 every mean is NaN.
 struct Cell {
   std::string task, method, visibility, mask, budget;
   double budget_tokens = 0;    ///< mean over samples
   double budget_fraction = 0;  ///< kept entries / all entries, mean over samples
   double kept_bytes = 0, full_bytes = 0;
-  int64_t n = 0;               ///< samples that were compressed (all of them for the full cache)
-  int64_t uncompressed = 0;    ///< counted apart, not in `score`
+  int64_t n = 0;             ///< samples that were compressed (all of them for the full cache)
+  int64_t uncompressed = 0;  ///< counted apart, not in any mean
   std::string metric;
-  double score = 0;            ///< 0 .. 1
+  double score = 0;  ///< 0 .. 1
   double ci_low = 0, ci_high = 0;
+  /// Against the unmasked full cache on the same samples: score / its score, and score - its score.
   std::optional<double> relative_to_full, paired_delta, paired_ci_low, paired_ci_high;
-  double prefill_s = 0, decode_tokens_per_s = 0;
+  std::optional<double> kl, top1_agreement, answer_nll;
+  double prefill_s = 0;            ///< mean over samples
+  double decode_tokens_per_s = 0;  ///< all generated tokens / all decode time
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("task", self.task), v("method", self.method), v("visibility", self.visibility);
+    v("mask", self.mask), v("budget", self.budget), v("budget_tokens", self.budget_tokens);
+    v("budget_fraction", self.budget_fraction), v("kept_bytes", self.kept_bytes);
+    v("full_bytes", self.full_bytes), v("n", self.n), v("uncompressed", self.uncompressed);
+    v("metric", self.metric), v("score", self.score), v("ci_low", self.ci_low);
+    v("ci_high", self.ci_high), v("relative_to_full", self.relative_to_full);
+    v("paired_delta", self.paired_delta), v("paired_ci_low", self.paired_ci_low);
+    v("paired_ci_high", self.paired_ci_high), v("kl", self.kl);
+    v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
+    v("prefill_s", self.prefill_s), v("decode_tokens_per_s", self.decode_tokens_per_s);
+  }
 };
 
 /// Cells in order of first appearance. Intervals: bootstrap over samples, clustered by document.

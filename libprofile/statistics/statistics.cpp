@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Bootstrap needs only the sum and the size of each cluster.
+struct Cluster {
+  double sum = 0;
+  int64_t size = 0;
+};
+
+std::vector<Cluster> cluster_sums(std::span<const double> values,
+                                  std::span<const int64_t> clusters) {
+  std::map<int64_t, Cluster> sums;
+  for (size_t i = 0; i < values.size(); ++i) {
+    Cluster& cluster = sums[clusters.empty() ? static_cast<int64_t>(i) : clusters[i]];
+    cluster.sum += values[i];
+    ++cluster.size;
+  }
+  std::vector<Cluster> list;
+  for (const auto& [index, cluster] : sums) list.push_back(cluster);
+  return list;
+}
+
+/// Upper half of the bits, scaled: the bias is below count / 2^32.
+size_t draw_index(uint64_t bits, size_t count) {
+  return ((bits >> 32) * count) >> 32;
+}
+
+double resampled_mean(const std::vector<Cluster>& clusters, uint64_t seed, uint64_t resample) {
+  Cluster total;
+  for (size_t i = 0; i < clusters.size(); ++i) {
+    const uint64_t bits = random_bits(seed, resample * clusters.size() + i);
+    const Cluster& drawn = clusters[draw_index(bits, clusters.size())];
+    total.sum += drawn.sum;
+    total.size += drawn.size;
+  }
+  return total.sum / static_cast<double>(total.size);
+}
+
+/// Linear between the two nearest order statistics (numpy's default).
+double quantile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+/// 1-based; equal values share the mean of their places.
+std::vector<double> average_ranks(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    for (size_t i = begin; i < end; ++i) {
+      ranks[order[i]] = (static_cast<double>(begin) + static_cast<double>(end) + 1) / 2;
+    }
+  }
+  return ranks;
+}
+
+std::vector<bool> is_in_top(std::span<const double> values, int64_t n) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return values[a] > values[b]; });
+  std::vector<bool> member(values.size(), false);
+  for (int64_t i = 0; i < n; ++i) member[order[i]] = true;
+  return member;
+}
+
+void require_pairs(size_t a, size_t b, std::string_view what) {
+  require(a == b, Kind::shape, "{}: {} and {} values, need as many on both sides", what, a, b);
+}
+
+}  // namespace
+
+Interval bootstrap_mean(std::span<const double> values, std::span<const int64_t> clusters,
+                        double level, int64_t resamples, uint64_t seed) {
+  require(level > 0 && level < 1, Kind::config, "bootstrap: level = {}, need 0 < level < 1", level);
+  require(resamples >= 1, Kind::config, "bootstrap: resamples = {}, need >= 1", resamples);
+  if (!clusters.empty()) require_pairs(values.size(), clusters.size(), "bootstrap clusters");
+  const auto sums = cluster_sums(values, clusters);
+  if (sums.size() < 2) return {kNaN, kNaN};
+  std::vector<double> means(resamples);
+  for (int64_t i = 0; i < resamples; ++i) means[i] = resampled_mean(sums, seed, i);
+  if (std::any_of(means.begin(), means.end(), [](double mean) { return std::isnan(mean); })) {
+    return {kNaN, kNaN};
+  }
+  std::sort(means.begin(), means.end());
+  return {quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)};
+}
+
+Interval bootstrap_paired(std::span<const double> a, std::span<const double> b,
+                          std::span<const int64_t> clusters, double level, int64_t resamples,
+                          uint64_t seed) {
+  require_pairs(a.size(), b.size(), "bootstrap pairs");
+  std::vector<double> differences(a.size());
+  std::transform(a.begin(), a.end(), b.begin(), differences.begin(), std::minus<>());
+  return bootstrap_mean(differences, clusters, level, resamples, seed);
+}
+
+double spearman(std::span<const double> a, std::span<const double> b) {
+  require_pairs(a.size(), b.size(), "spearman");
+  const auto ranks_a = average_ranks(a);
+  const auto ranks_b = average_ranks(b);
+  const double mean = (static_cast<double>(a.size()) + 1) / 2;
+  double covariance = 0, variance_a = 0, variance_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    covariance += (ranks_a[i] - mean) * (ranks_b[i] - mean);
+    variance_a += (ranks_a[i] - mean) * (ranks_a[i] - mean);
+    variance_b += (ranks_b[i] - mean) * (ranks_b[i] - mean);
+  }
+  if (variance_a == 0 || variance_b == 0) return kNaN;
+  return covariance / std::sqrt(variance_a * variance_b);
+}
+
+double top_overlap(std::span<const double> a, std::span<const double> b, int64_t n) {
+  require_pairs(a.size(), b.size(), "top overlap");
+  require(n >= 1 && n <= static_cast<int64_t>(a.size()), Kind::config,
+          "top overlap: n = {}, need 1 .. {}", n, a.size());
+  const auto in_a = is_in_top(a, n);
+  const auto in_b = is_in_top(b, n);
+  int64_t shared = 0;
+  for (size_t i = 0; i < a.size(); ++i) shared += in_a[i] && in_b[i];
+  return static_cast<double>(shared) / static_cast<double>(n);
+}
+
+uint64_t random_bits(uint64_t seed, uint64_t counter) {
+  uint64_t z = seed + (counter + 1) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+uint64_t stable_hash(std::string_view text, uint64_t seed) {
+  uint64_t hash = 0xCBF29CE484222325u ^ seed;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  return hash;
+}
+
+}  // namespace kvcal

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/profile.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+/// Keeps the division defined where all errors vanish (CompressKV, get_avg.py).
+constexpr double kImportanceEpsilon = 1e-12;
+
+void add(std::vector<double>& sum, const std::vector<double>& other) {
+  std::transform(sum.begin(), sum.end(), other.begin(), sum.begin(), std::plus<>());
+}
+
+void merge_heads(Profile& merged, const Profile& next) {
+  for (const auto& [kind, scores] : next.heads) {
+    const auto [found, is_new] = merged.heads.emplace(kind, scores);
+    if (is_new) continue;
+    HeadScores& into = found->second;
+    add(into.sum, scores.sum);
+    into.count += scores.count;
+    into.per_prompt.insert(into.per_prompt.end(), scores.per_prompt.begin(),
+                           scores.per_prompt.end());
+  }
+}
+
+void merge_layer_errors(Profile& merged, const Profile& next) {
+  for (const auto& [dataset, errors] : next.layer_errors) {
+    const auto [found, is_new] = merged.layer_errors.emplace(dataset, errors);
+    if (is_new) continue;
+    add(found->second.sum, errors.sum);
+    found->second.count += errors.count;
+  }
+}
+
+void unite_prompts(Profile& merged, const Profile& next) {
+  std::set<std::pair<std::string, std::string>> known;
+  for (const auto& prompt : merged.prompts) known.emplace(prompt.sha256, prompt.origin);
+  for (const auto& prompt : next.prompts) {
+    if (known.emplace(prompt.sha256, prompt.origin).second) merged.prompts.push_back(prompt);
+  }
+}
+
+}  // namespace
+
+std::vector<double> HeadScores::mean() const {
+  std::vector<double> means(sum.size(), 0);  // [layers, heads]
+  for (size_t i = 0; i < sum.size() && count > 0; ++i)
+    means[i] = sum[i] / static_cast<double>(count);
+  return means;
+}
+
+std::vector<std::vector<int64_t>> HeadScores::ranking() const {
+  const auto means = mean();
+  std::vector<std::vector<int64_t>> ranked(layers, std::vector<int64_t>(heads));
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    const double* row = means.data() + layer * heads;
+    std::iota(ranked[layer].begin(), ranked[layer].end(), int64_t{0});
+    std::stable_sort(ranked[layer].begin(), ranked[layer].end(),
+                     [row](int64_t a, int64_t b) { return row[a] > row[b]; });
+  }
+  return ranked;
+}
+
+void Profile::begin_stage(Provenance next) {
+  if (!provenance.tool.empty()) history.push_back(std::move(provenance));
+  provenance = std::move(next);
+}
+
+std::vector<double> Profile::layer_importance() const {
+  std::vector<double> importance(model.layers, 0);  // [layers]
+  int64_t datasets = 0;
+  for (const auto& [dataset, errors] : layer_errors) {
+    const double total = std::accumulate(errors.sum.begin(), errors.sum.end(), 0.0);
+    // Without any error (nothing was evicted) a dataset says nothing about the layers.
+    if (total <= 0) continue;
+    ++datasets;
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      importance[layer] += errors.sum[layer] / total;
+  }
+  require(datasets > 0, Kind::config, "the profile{} has no layer errors: run layer-budget",
+          loaded_from.empty() ? "" : fmt::format(" {}", loaded_from.string()));
+  for (double& value : importance) value /= static_cast<double>(datasets);
+  const double total = std::accumulate(importance.begin(), importance.end(), 0.0);
+  for (double& value : importance) value /= total + kImportanceEpsilon;
+  return importance;
+}
+
+ProfileFacts Profile::facts() const {
+  ProfileFacts facts;
+  const auto semantic = heads.find("semantic");
+  if (semantic != heads.end()) facts.semantic_ranking = semantic->second.ranking();
+  if (!layer_errors.empty()) facts.layer_error = layer_importance();
+  return facts;
+}
+
+Profile merge(std::span<const Profile> profiles) {
+  require(!profiles.empty(), Kind::config, "no profile to merge, need at least one");
+  Profile merged = profiles.front();
+  merged.loaded_from.clear();
+  int64_t with_errors = merged.layer_errors.empty() ? 0 : 1;
+  for (const Profile& next : profiles.subspan(1)) {
+    require_same_model(next.model, merged.model, next.loaded_from);
+    merge_heads(merged, next);
+    merge_layer_errors(merged, next);
+    unite_prompts(merged, next);
+    with_errors += next.layer_errors.empty() ? 0 : 1;
+    for (const auto& [allocator, budgets] : next.budgets)
+      merged.budgets.emplace(allocator, budgets);
+    merged.history.insert(merged.history.end(), next.history.begin(), next.history.end());
+    merged.history.push_back(next.provenance);
+  }
+  if (with_errors > 1) merged.budgets.clear();
+  return merged;
+}
+
+}  // namespace kvcal

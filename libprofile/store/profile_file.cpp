@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// kvcal.profile/1 as docs/profile-format.md lays it down.
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/profile.hpp"
+#include "store/columns.hpp"
+#include "store/hdf5.hpp"
+
+namespace kvcal {
+namespace {
+
+constexpr std::string_view kFormat = "kvcal.profile";
+constexpr int64_t kVersion = 1;
+
+/// Who is asked to put a value right: the owner of the file on load, we on save.
+struct Place {
+  std::string file;
+  Kind kind;
+};
+
+std::string index_text(size_t flat, const Hdf5Shape& shape) {
+  std::vector<std::string> indices(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0;) {
+    indices[axis] = std::to_string(flat % static_cast<size_t>(shape[axis]));
+    flat /= static_cast<size_t>(shape[axis]);
+  }
+  std::string text;
+  for (const auto& index : indices) text += (text.empty() ? "" : ", ") + index;
+  return text;
+}
+
+template <class T>
+void require_numbers(const std::vector<T>& values, const Hdf5Shape& shape, double least,
+                     const std::string& path, const Place& place) {
+  const auto count = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  require(static_cast<int64_t>(values.size()) == count, place.kind, "{}: {} has {} values, need {}",
+          place.file, path, values.size(), count);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto value = static_cast<double>(values[i]);
+    require(std::isfinite(value), place.kind, "{}: {}[{}] = {}, need a finite number", place.file,
+            path, index_text(i, shape), value);
+    require(value >= least, place.kind, "{}: {}[{}] = {}, need >= {}", place.file, path,
+            index_text(i, shape), value, least);
+  }
+}
+
+void require_count(int64_t count, const std::string& path, const Place& place) {
+  require(count >= 0, place.kind, "{}: {}/count = {}, need >= 0", place.file, path, count);
+}
+
+void require_geometry(const ModelIdentity& model, const Place& place) {
+  const bool is_sound = model.layers >= 1 && model.kv_heads >= 1 && model.head_dim >= 1 &&
+                        model.heads >= model.kv_heads && model.heads % model.kv_heads == 0;
+  require(
+      is_sound, place.kind,
+      "{}: geometry layers = {}, heads = {}, kv_heads = {}, head_dim = {}, need numbers >= 1 and "
+      "heads a multiple of kv_heads",
+      place.file, model.layers, model.heads, model.kv_heads, model.head_dim);
+}
+
+std::string heads_path(const std::string& kind) {
+  return "/heads/" + escape_name(kind);
+}
+std::string error_path(const std::string& dataset) {
+  return "/layers/error/" + escape_name(dataset);
+}
+std::string budget_path(const std::string& allocator, int64_t budget_tokens) {
+  return fmt::format("/budgets/{}/{}", escape_name(allocator), budget_tokens);
+}
+
+void check_heads(const std::string& path, const HeadScores& scores, const ModelIdentity& model,
+                 const Place& place) {
+  constexpr double kAnyNumber = -std::numeric_limits<double>::infinity();
+  require_count(scores.count, path, place);
+  require_numbers(scores.sum, {model.layers, model.heads}, kAnyNumber, path + "/sum", place);
+  require_numbers(scores.per_prompt, {scores.count, model.layers, model.heads}, kAnyNumber,
+                  path + "/per_prompt", place);
+}
+
+void check_budget(const std::string& path, int64_t budget_tokens,
+                  const std::vector<int64_t>& budget, const ModelIdentity& model,
+                  const Place& place) {
+  require_numbers(budget, {model.layers, model.kv_heads}, 1, path, place);
+  const int64_t total = std::accumulate(budget.begin(), budget.end(), int64_t{0});
+  const int64_t need = budget_tokens * model.layers * model.kv_heads;
+  require(total == need, place.kind, "{}: {} sums to {}, need budget x layers x kv_heads = {}",
+          place.file, path, total, need);
+}
+
+/// Everything that must hold for the numbers of a profile, read or about to be written.
+void check(const Profile& profile, const Place& place) {
+  require_geometry(profile.model, place);
+  for (const auto& [kind, scores] : profile.heads) {
+    check_heads(heads_path(kind), scores, profile.model, place);
+  }
+  for (const auto& [dataset, errors] : profile.layer_errors) {
+    const std::string path = error_path(dataset);
+    require_count(errors.count, path, place);
+    require_numbers(errors.sum, {profile.model.layers}, 0, path + "/sum", place);
+  }
+  for (const auto& [allocator, budgets] : profile.budgets) {
+    for (const auto& [budget_tokens, budget] : budgets) {
+      check_budget(budget_path(allocator, budget_tokens), budget_tokens, budget, profile.model,
+                   place);
+    }
+  }
+}
+
+// ---- reading
+
+/// The ranking follows from the sums; it is stored for readers that do not want to sort.
+void check_ranking(const Hdf5Reader& reader, const std::string& path, const HeadScores& scores) {
+  const auto stored = reader.read<int32_t>(path, {scores.layers, scores.heads});
+  const auto expected = scores.ranking();
+  for (int64_t layer = 0; layer < scores.layers; ++layer) {
+    const auto row = stored.begin() + layer * scores.heads;
+    std::set<int32_t> seen;
+    for (int64_t place = 0; place < scores.heads; ++place) {
+      const int32_t head = row[place];
+      require(head >= 0 && head < scores.heads, Kind::input, "{}: {}[{}, {}] = {}, need 0 .. {}",
+              reader.file().string(), path, layer, place, head, scores.heads - 1);
+      require(seen.insert(head).second, Kind::input, "{}: {} lists head {} of layer {} twice",
+              reader.file().string(), path, head, layer);
+    }
+    require(std::equal(row, row + scores.heads, expected[layer].begin()), Kind::input,
+            "{}: {} of layer {} is not the order of sum, largest first", reader.file().string(),
+            path, layer);
+  }
+}
+
+HeadScores read_heads(const Hdf5Reader& reader, const std::string& path, const ModelIdentity& model,
+                      const Place& place) {
+  HeadScores scores;
+  scores.layers = model.layers;
+  scores.heads = model.heads;
+  scores.sum = reader.read<double>(path + "/sum", {model.layers, model.heads});
+  scores.count = reader.read_scalar<int64_t>(path + "/count");
+  require_count(scores.count, path, place);
+  scores.per_prompt =
+      reader.read<float>(path + "/per_prompt", {scores.count, model.layers, model.heads});
+  check_heads(path, scores, model, place);
+  check_ranking(reader, path + "/ranking", scores);
+  return scores;
+}
+
+int64_t budget_of_name(const std::string& name, const std::string& group,
+                       const Hdf5Reader& reader) {
+  int64_t budget_tokens = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), budget_tokens);
+  require(parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() && budget_tokens >= 1,
+          Kind::input, "{}: {}/{}: the name is no budget, need a whole number of tokens >= 1",
+          reader.file().string(), group, name);
+  return budget_tokens;
+}
+
+/// Names below a group, none where the group is absent.
+std::vector<std::string> names_in(const Hdf5Reader& reader, const std::string& group) {
+  return reader.has(group) ? reader.children(group) : std::vector<std::string>();
+}
+
+void read_budgets(const Hdf5Reader& reader, Profile& profile) {
+  for (const auto& allocator : names_in(reader, "/budgets")) {
+    const std::string group = "/budgets/" + allocator;
+    for (const auto& name : reader.children(group)) {
+      const int64_t budget_tokens = budget_of_name(name, group, reader);
+      profile.budgets[unescape_name(allocator)][budget_tokens] =
+          reader.read<int64_t>(group + "/" + name, {profile.model.layers, profile.model.kv_heads});
+    }
+  }
+}
+
+void read_prompts(const Hdf5Reader& reader, Profile& profile) {
+  const auto digests = reader.read<std::string>("/prompts/sha256", {kAnySize});
+  const auto origins =
+      reader.read<std::string>("/prompts/origin", {static_cast<int64_t>(digests.size())});
+  for (size_t i = 0; i < digests.size(); ++i) profile.prompts.push_back({digests[i], origins[i]});
+}
+
+// ---- writing
+
+void write_heads(Hdf5Writer& writer, const std::string& path, const HeadScores& scores) {
+  writer.write(path + "/sum", scores.sum, {scores.layers, scores.heads});
+  writer.write_scalar(path + "/count", scores.count);
+  writer.write(path + "/per_prompt", scores.per_prompt,
+               {scores.count, scores.layers, scores.heads});
+  std::vector<int32_t> ranking;  // [layers, heads]
+  for (const auto& row : scores.ranking()) ranking.insert(ranking.end(), row.begin(), row.end());
+  writer.write(path + "/ranking", ranking, {scores.layers, scores.heads});
+}
+
+void write_prompts(Hdf5Writer& writer, const std::vector<PromptDigest>& prompts) {
+  std::vector<std::string> digests, origins;
+  for (const auto& prompt : prompts) {
+    digests.push_back(prompt.sha256);
+    origins.push_back(prompt.origin);
+  }
+  const auto count = static_cast<int64_t>(prompts.size());
+  writer.write("/prompts/sha256", digests, {count});
+  writer.write("/prompts/origin", origins, {count});
+}
+
+/// Groups whose members are entries of our maps: what is not in the map was taken out on purpose.
+bool is_own(const std::string& path) {
+  return path == "/heads" || path == "/layers/error" || path.starts_with("/budgets") ||
+         path == "/history";
+}
+
+/// What later versions within format 1 added must survive a program of this version.
+void copy_unknown(const Hdf5Reader& from, Hdf5Writer& to, const std::string& group) {
+  for (const auto& name : from.children(group)) {
+    const std::string path = (group == "/" ? "" : group) + "/" + name;
+    if (to.has(path) || path == "/layers") {
+      if (from.is_group(path)) copy_unknown(from, to, path);
+    } else if (!is_own(group) && !is_own(path)) {
+      to.copy_from(from, path, path);
+    }
+  }
+}
+
+}  // namespace
+
+Profile Profile::load(const std::filesystem::path& file) {
+  const Hdf5Reader reader(file);
+  reader.require_format(kFormat, kVersion);
+  const Place place{file.string(), Kind::input};
+  Profile profile;
+  profile.loaded_from = file;
+  profile.model = read_root_attributes<ModelIdentity>(reader);
+  profile.provenance = read_root_attributes<Provenance>(reader);
+  require_geometry(profile.model, place);
+  if (reader.has("/history")) profile.history = read_columns<Provenance>(reader, "/history");
+  for (const auto& kind : names_in(reader, "/heads")) {
+    profile.heads[unescape_name(kind)] = read_heads(reader, "/heads/" + kind, profile.model, place);
+  }
+  if (reader.has("/layers")) {
+    for (const auto& dataset : names_in(reader, "/layers/error")) {
+      const std::string path = "/layers/error/" + dataset;
+      LayerErrors& errors = profile.layer_errors[unescape_name(dataset)];
+      errors.sum = reader.read<double>(path + "/sum", {profile.model.layers});
+      errors.count = reader.read_scalar<int64_t>(path + "/count");
+    }
+  }
+  read_budgets(reader, profile);
+  read_prompts(reader, profile);
+  check(profile, place);
+  return profile;
+}
+
+void Profile::save(const std::filesystem::path& file) const {
+  check(*this, {file.string(), Kind::internal});
+  Hdf5Writer writer(file);
+  writer.write_attribute("/", "format", fmt::format("{}/{}", kFormat, kVersion));
+  write_root_attributes(writer, model);
+  write_root_attributes(writer, provenance);
+  if (!history.empty()) write_columns(writer, "/history", std::span<const Provenance>(history));
+  for (const auto& [kind, scores] : heads) write_heads(writer, heads_path(kind), scores);
+  for (const auto& [dataset, errors] : layer_errors) {
+    writer.write(error_path(dataset) + "/sum", errors.sum, {model.layers});
+    writer.write_scalar(error_path(dataset) + "/count", errors.count);
+  }
+  for (const auto& [allocator, of_allocator] : budgets) {
+    for (const auto& [budget_tokens, budget] : of_allocator) {
+      writer.write(budget_path(allocator, budget_tokens), budget, {model.layers, model.kv_heads});
+    }
+  }
+  write_prompts(writer, prompts);
+  if (!loaded_from.empty()) copy_unknown(Hdf5Reader(loaded_from), writer, "/");
+  writer.finish();
+}
+
+}  // namespace kvcal
