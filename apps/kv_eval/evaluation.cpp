@@ -6,6 +6,7 @@
 #include "kv_eval/plan.hpp"
 #include "kv_eval/report.hpp"
 #include "kvcal/profile/accuracy_plot.hpp"
+#include "kvcal/profile/keep_dump.hpp"
 #include "kvcal/profile/results.hpp"
 #include "kvcal/profile/shards.hpp"
 #include "shared/app.hpp"
@@ -30,14 +31,26 @@ std::string running_scores(const std::vector<SampleRecord>& records, size_t vari
   return text;
 }
 
-/// The kept indices of a sample are dumped as it runs, so they exist for new samples only.
-KeepSink make_keep_sink(std::optional<KeepDump>& dump, const std::string& task) {
-  if (!dump) return {};
-  return [&dump, task](const Sample& sample, const Variant& variant, const Compression& compression) {
-    if (variant.budget == nullptr || compression.is_uncompressed) return;
-    dump->add(task, sample.id, fmt::format("{}@{}", variant.method->name, variant.budget->text()),
-              compression.kept);
-  };
+constexpr const char* kKeepRoot = "/keep";  // in a shard
+
+/// Runs a sample and writes its shard: records and, if they are asked for, what each variant kept.
+void run_sample(const EvalFlags& flags, const Engine& engine, const EvalPlan& plan, const PlannedTask& task,
+                const Sample& sample, const std::function<void(const std::function<void(Hdf5Writer&)>&)>& write) {
+  std::vector<std::pair<KeepKey, std::vector<KeepSet>>> kept;
+  KeepSink sink;
+  if (!flags.dump_keep.empty()) {
+    sink = [&](const Sample& of, const Variant& variant, const Compression& compression) {
+      if (compression.kept.empty()) return;
+      kept.push_back({{task.name, of.id, variant.method->name, variant.budget->text(),
+                       std::string(to_string(variant.visibility))},
+                      compression.kept});
+    };
+  }
+  const auto records = engine.run(task.name, sample, plan.variants, sink);
+  write([&](Hdf5Writer& file) {
+    write_records(file, records);
+    for (const auto& [key, layers] : kept) write_keep_sets(file, kKeepRoot, key, layers);
+  });
 }
 
 Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved, Session& session,
@@ -52,15 +65,15 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   Progress progress("kv-eval", plan.samples, flags.shared.is_quiet);
   int64_t unit = 0;
   for (const auto& task : plan.tasks) {
-    const auto keep_sink = make_keep_sink(dump, task.name);
     for (int64_t i = 0; i < task.samples; ++i, ++unit) {
       std::vector<SampleRecord> records;
       const auto make = [&] {
-        const auto made = engine.run(task.name, task.task->sample(i), plan.variants, keep_sink);
-        shards.write(unit, [&](Hdf5Writer& file) { write_records(file, made); });
+        run_sample(flags, engine, plan, task, task.task->sample(i),
+                   [&](const auto& fill) { shards.write(unit, fill); });
       };
       const bool is_new =
           take_unit(shards, unit, make, [&](const Hdf5Reader& file) { records = read_records(file); });
+      if (dump) shards.read(unit, [&](const Hdf5Reader& file) { dump->add_from(file, kKeepRoot); });
       results.records.insert(results.records.end(), records.begin(), records.end());
       progress.step(running_scores(results.records, plan.variants.size()), is_new);
     }
@@ -72,8 +85,6 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
 void check_flags(const EvalFlags& flags) {
   require(!flags.shared.model.empty(), Kind::config, "--model is required");
   require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config, "--tasks and --methods name nothing");
-  require(flags.dump_keep.empty() || !flags.shared.is_resume, Kind::config,
-          "--dump-keep cannot be resumed: the kept indices of finished samples are gone. Use --force");
   if (!flags.plot.empty()) require_plot_format(flags.plot);
 }
 

@@ -12,7 +12,6 @@ foreach(_program ${_programs})
   if(_type STREQUAL EXECUTABLE)
     set_target_properties(${_program} PROPERTIES
       INSTALL_RPATH ${_libtorch_lib} INSTALL_RPATH_USE_LINK_PATH ON)
-    install(TARGETS ${_program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endforeach()
 
