@@ -30,7 +30,8 @@ struct Calibration {
 Calibration plan(const IdentifyFlags& flags, const IdentifyProtocol& protocol, const Session& session) {
   Calibration calibration;
   calibration.needles =
-      load_needles(flags.needles.empty() ? resource("data/needles/calibration.jsonl") : flags.needles);
+      load_needles(flags.needles.empty() ? resource("data/needles/calibration.jsonl")
+                                                  : std::filesystem::path(flags.needles));
   const auto folder =
       flags.haystack.empty() ? resource("data/haystacks/calibration") : std::filesystem::path(flags.haystack);
   for (auto& haystack : load_haystacks(folder)) {
