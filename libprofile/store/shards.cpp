@@ -199,6 +199,7 @@ bool Shards::read(int64_t unit, const std::function<void(const Hdf5Reader&)>& ta
 }
 
 void Shards::finish() {
+  if (!owns_folder_) return;
   std::error_code error;
   fs::remove_all(folder_, error);
   require(!error, Kind::input, "{}: cannot be removed: {}", folder_.string(), error.message());
