@@ -34,8 +34,7 @@ struct NiahParams {
   std::string metric = "niah_rouge1_recall";
   std::string placement = "sound";
   std::string preamble;
-  std::string instruction =
-      "\n\nBased on the text above, answer the question.\nQuestion: {question}\nAnswer:";
+  std::string instruction = "\n\nAccording to the text above: {question}";
   int64_t max_new_tokens = 48;
   int64_t reserve_tokens = 200;
   bool chat = true;
