@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA side of ragged attention. One block per (head, new token); its warps take turns over the
 // entries, each with a running softmax of its own, and are merged at the end. Straightforward on
-// purpose: it compiles and links in CI, but has not yet run on a device;
+// purpose: it has been compiled and linked but never run, for want of a device;
 // ragged_attention_gpu_test.cpp compares it with the CPU kernel where there is one.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
