@@ -11,6 +11,7 @@
 #include "kvcal/profile/model.hpp"
 #include "model/attention.hpp"
 #include "model/layer_ops.hpp"
+#include "model/projection.hpp"
 #include "model/rope.hpp"
 #include "model/weights.hpp"
 
@@ -28,10 +29,6 @@ at::Device parse_device(const std::string& text) {
   } catch (const c10::Error&) {
     fail(Kind::config, "device = {}, need cpu or cuda:N", text);
   }
-}
-
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
 }
 
 }  // namespace
@@ -83,7 +80,7 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
   const auto& config = spec.config;
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const int64_t fresh = normed.size(0);
-  const auto qkv = linear(normed, weights_of.qkv, weights_of.qkv_bias)
+  const auto qkv = project(normed, weights_of.qkv, weights_of.qkv_bias)
                        .view({fresh, -1, config.head_dim});  // [new, heads + 2 kv_heads, head_dim]
   auto queries = qkv.narrow(1, 0, config.heads);
   auto keys = qkv.narrow(1, config.heads, config.kv_heads);
@@ -102,7 +99,7 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
     observer->after_attention({layer, cache.next_position(), by_head, seen, output,
                                weights_of.output, attention_scale()});
   }
-  return linear(output, weights_of.output, weights_of.output_bias);
+  return project(output, weights_of.output, weights_of.output_bias);
 }
 
 /// One chunk through all layers; returns the residual stream before the final norm, [new, hidden].
@@ -122,15 +119,15 @@ at::Tensor Model::Impl::run_layers(std::span<const int64_t> ids, CompactCache& c
     hidden += attention_block(l, normed, rope, cache, observer);
     const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
     const auto gate_up =
-        linear(mlp_input, layer.gate_up, layer.gate_up_bias);  // [new, 2 intermediate]
-    hidden += linear(gated_silu(gate_up), layer.down, layer.down_bias);
+        project(mlp_input, layer.gate_up, layer.gate_up_bias);  // [new, 2 intermediate]
+    hidden += project(gated_silu(gate_up), layer.down, layer.down_bias);
   }
   return hidden;
 }
 
 void Model::Impl::write_logits(const at::Tensor& hidden, at::Tensor out) const {
   out.copy_(
-      at::linear(rms_norm(hidden, weights.final_norm, spec.config.norm_eps), weights.lm_head));
+      project_to_f32(rms_norm(hidden, weights.final_norm, spec.config.norm_eps), weights.lm_head));
   // One infinity or NaN makes the sum one; finite logits are far from the range of f32.
   if (std::isfinite(out.sum().item<float>())) return;
   const auto bad = weights.not_finite();

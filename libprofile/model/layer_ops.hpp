@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory-bound steps of a decoder layer between its matrix products.
+// The memory-bound steps of a decoder layer between its matrix products. On the CPU each is one
+// pass over its rows; elsewhere it is composed of ATen operations with the same roundings.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +11,7 @@ namespace kvcal {
 /// before the weight as transformers does.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
-/// silu(gate) * up.
+/// silu(gate) * up, silu rounded to the dtype before the product as transformers does.
 /// @param gate_up  [tokens, 2 * intermediate]
 /// @return  [tokens, intermediate]
 at::Tensor gated_silu(const at::Tensor& gate_up);

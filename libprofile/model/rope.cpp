@@ -2,11 +2,17 @@
 #include "model/rope.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <numbers>
 
 namespace kvcal {
 namespace {
+
+/// Numbers that one task should at least touch: less is not worth a second thread.
+constexpr int64_t kGrain = 1 << 15;
 
 /// Llama 3.1: short wavelengths stay, long ones are stretched by `factor`, a ramp between them
 /// (transformers, _compute_llama3_parameters).
@@ -17,6 +23,40 @@ at::Tensor stretch(const at::Tensor& frequencies, const Llama3Scaling& scaling) 
       ((turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor))
           .clamp(0, 1);  // 0: stretched, 1: kept
   return (1 - ramp) * frequencies / scaling.factor + ramp * frequencies;
+}
+
+/// Rounds each product and each sum to T, as the composed operations do.
+template <class T>
+void turn_head(T* head, const T* cos, const T* sin, int64_t half) {
+  const auto product = [](T x, T y) {
+    return static_cast<T>(static_cast<float>(x) * static_cast<float>(y));
+  };
+  for (int64_t i = 0; i < half; ++i) {
+    const T a = head[i];
+    const T b = head[half + i];
+    head[i] = static_cast<T>(static_cast<float>(product(a, cos[i])) -
+                             static_cast<float>(product(b, sin[i])));
+    head[half + i] = static_cast<T>(static_cast<float>(product(b, cos[i])) +
+                                    static_cast<float>(product(a, sin[i])));
+  }
+}
+
+void turn_on_cpu(const at::Tensor& heads, const RopeTable& table) {
+  const int64_t half = heads.size(2) / 2;
+  const int64_t grain = std::max<int64_t>(1, kGrain / (heads.size(1) * heads.size(2)));
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, heads.scalar_type(), "rope", [&] {
+    const auto* cos = table.cos.const_data_ptr<scalar_t>();
+    const auto* sin = table.sin.const_data_ptr<scalar_t>();
+    auto* first = heads.mutable_data_ptr<scalar_t>();
+    at::parallel_for(0, heads.size(0), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        for (int64_t h = 0; h < heads.size(1); ++h) {
+          turn_head(first + t * heads.stride(0) + h * heads.stride(1), cos + t * half,
+                    sin + t * half, half);
+        }
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -37,6 +77,7 @@ RopeTable make_rope_table(const at::Tensor& frequencies, int64_t first_position,
 }
 
 void apply_rope_(const at::Tensor& heads, const RopeTable& table) {
+  if (heads.is_cpu()) return turn_on_cpu(heads, table);
   const int64_t half = heads.size(2) / 2;
   const auto cos = table.cos.unsqueeze(1);  // [tokens, 1, head_dim / 2]
   const auto sin = table.sin.unsqueeze(1);
