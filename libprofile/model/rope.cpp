@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <numbers>
 
+#include "model/model_spec.hpp"
+
 namespace kvcal {
 namespace {
 

@@ -4,9 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "model/model_spec.hpp"
-
 namespace kvcal {
+
+struct ModelSpec;
 
 /// [head_dim / 2] f32: radians per position.
 at::Tensor rope_frequencies(const ModelSpec& spec);
