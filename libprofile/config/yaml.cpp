@@ -2,6 +2,7 @@
 #include "kvcal/profile/yaml.hpp"
 
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <sstream>
 #include <string_view>
 
 #include "kvcal/compress/error.hpp"
@@ -35,16 +37,39 @@ std::string read_text(const fs::path& file, std::string_view asked_by) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+/// Listens to nothing; parsing alone shows whether there is a document.
+struct Deaf : YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// YAML::LoadAll would do, but yaml-cpp 0.7 finds documents without end in a file such as ",a".
+bool has_second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Deaf handler;
+  return parser.HandleNextDocument(handler) && parser.HandleNextDocument(handler);
+}
+
 YAML::Node parse(const std::string& text, const std::string& file) {
-  std::vector<YAML::Node> documents;
   try {
-    documents = YAML::LoadAll(text);
+    const YAML::Node root = YAML::Load(text);
+    require(root.IsMap() && !has_second_document(text), Kind::config,
+            "{}: need one YAML map of keys and values", file);
+    return root;
   } catch (const YAML::Exception& error) {
     fail(Kind::config, "{}: not YAML: {}", place(file, error.mark), error.msg);
   }
-  require(documents.size() == 1 && documents[0].IsMap(), Kind::config,
-          "{}: need one YAML map of keys and values", file);
-  return documents[0];
 }
 
 /// Numbers as YAML 1.2 reads a plain scalar; nothing when it is text.

@@ -227,8 +227,10 @@ void Bpe::read_merges(const JsonPart& part) {
   for (const auto& merge : merges.value()) {
     const auto [left, right] = merge_parts(merge, merges, index);
     const std::string merged = left + right;
-    merges_->set(id_of_merge_part(left, merges, index), id_of_merge_part(right, merges, index),
-                 static_cast<uint32_t>(index), id_of_merge_part(merged, merges, index));
+    const int32_t left_id = id_of_merge_part(left, merges, index);
+    const int32_t right_id = id_of_merge_part(right, merges, index);
+    merges_->set(left_id, right_id, static_cast<uint32_t>(index),
+                 id_of_merge_part(merged, merges, index));
     note_joints(is_byte_level_ ? byte_level::bytes(merged).value_or("") : merged);
     may_merge_bytes_ |= left.starts_with("<0x") || right.starts_with("<0x");
     ++index;

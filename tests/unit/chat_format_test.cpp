@@ -51,7 +51,7 @@ TEST(ChatFormat, UnknownKeysAreErrorsWithTheirPlace) {
                 ":2: unknown key 'prefx', did you mean 'prefix'? (known: name, match, prefix, "
                 "suffix, adds_special_tokens)");
   EXPECT_EQ(message_of("name: a\nprefix: b\n"), place + ": the key 'suffix' is missing");
-  EXPECT_EQ(message_of("match:\n  modeltype: b\n").substr(0, place.size() + 42),
+  EXPECT_EQ(message_of("match:\n  modeltype: b\n").substr(0, place.size() + 41),
             place + ":2: match has no parameter 'modeltype', d");
   EXPECT_EQ(message_of("name: a\nprefix: b\nsuffix: c\nadds_special_tokens: yes\n"),
             place + ":4: adds_special_tokens = yes, need true or false");

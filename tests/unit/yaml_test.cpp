@@ -120,6 +120,8 @@ TEST_F(Yaml, WrongShapesAreErrorsWithTheirLine) {
   EXPECT_EQ(load_error("- a\n"), "a.yaml: need one YAML map of keys and values");
   EXPECT_EQ(load_error(""), "a.yaml: need one YAML map of keys and values");
   EXPECT_EQ(load_error("a: 1\n---\nb: 2\n"), "a.yaml: need one YAML map of keys and values");
+  // yaml-cpp finds documents without end here.
+  EXPECT_EQ(load_error(",ame: x\n"), "a.yaml: need one YAML map of keys and values");
   EXPECT_EQ(load_error("a: b: c\n"), "a.yaml:1: not YAML: illegal map value");
   EXPECT_EQ(error_of([&] { YamlMap::load(directory_); }).substr(directory_.string().size()),
             " cannot be read, need a YAML file");

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fuzz programs feed; fuzz_targets_test feeds it damaged inputs too, with any compiler.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/tokenizer.hpp"
+#include "kvcal/profile/yaml.hpp"
+#include "support/paths.hpp"
+
+namespace kvcal::fuzz {
+
+/// The readers take files; one scratch file per process and name.
+inline std::filesystem::path scratch_file(const char* name, std::span<const uint8_t> bytes) {
+  static const std::filesystem::path directory = test::scratch_dir();
+  const auto file = directory / name;
+  std::ofstream(file, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  return file;
+}
+
+/// Loads the bytes as tokenizer.json and uses it. Anything but success or kvcal::Error escapes.
+inline void tokenizer_json(std::span<const uint8_t> bytes) {
+  try {
+    const Tokenizer tokenizer = Tokenizer::load(scratch_file("tokenizer.json", bytes));
+    const auto ids = tokenizer.encode("Hello wo\u0301rld, 123 \u4e2d\u6587 \U0001f600\r\n  <e>'s");
+    tokenizer.decode(ids, false);
+    tokenizer.decode(ids, true);
+    if (!ids.empty() && ids[0] < tokenizer.vocab_size()) tokenizer.token_bytes(ids[0]);
+  } catch (const Error&) {
+    // The expected end of a damaged file.
+  }
+}
+
+/// Loads the bytes as a YAML map and asks for everything.
+inline void yaml_map(std::span<const uint8_t> bytes) {
+  try {
+    const YamlMap map = YamlMap::load(scratch_file("map.yaml", bytes));
+    map.params("params");
+    map.optional_text("name");
+    map.require_only({"name", "params"});
+  } catch (const Error&) {
+  }
+}
+
+}  // namespace kvcal::fuzz

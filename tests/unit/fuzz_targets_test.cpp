@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fuzz targets over a small corpus and its systematic damages: only kvcal::Error may come out,
+// and the targets catch that one. The sanitized build sees the rest.
+#include "fuzz/fuzz_targets.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace kvcal {
+namespace {
+
+using Target = void (*)(std::span<const uint8_t>);
+
+const std::vector<std::string> kTokenizers = {
+    R"({"model":{"type":"BPE","vocab":{"H":0,"e":1,"l":2,"o":3,"ll":4,"Ġ":5,"ell":6},"merges":["l l",["e","ll"]]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"Split","pattern":{"Regex":"\\s+(?!\\S)|\\p{L}+"},"behavior":"MergedWithNext","invert":false},{"type":"ByteLevel","add_prefix_space":true}]},"decoder":{"type":"ByteLevel"},"added_tokens":[{"id":7,"content":"<e>","special":true,"lstrip":true,"rstrip":true,"single_word":true,"normalized":true}]})",
+    R"({"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},"model":{"type":"BPE","unk_token":"u","fuse_unk":true,"byte_fallback":true,"vocab":{"u":0,"▁":1,"o":2,"<0x0A>":3,"▁o":4},"merges":["▁ o"]},"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"u"}},{"Sequence":{"id":"A"}}],"special_tokens":{"u":{"ids":[0]}}},"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"Regex":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1},{"type":"Metaspace","replacement":"▁"}]}})"};
+
+const std::vector<std::string> kYamls = {
+    "name: a\nsummary: \"b\\n\"\nparams:\n  x: 1\n  y: [1, 2.5]\n  z: .inf\n",
+    "include: map.yaml\nname: |\n  x\n  y\n", "a: &a [1]\nb: *a\nparams: {x: !!str 1, y: ~}\n",
+    "? {a: b}\n: c\n---\nd: e\n", "\xEF\xBB\xBFname: \x01\xFF\n"};
+
+void run(Target target, const std::string& input) {
+  EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
+}
+
+/// Every cut, and seeded changes of single bytes.
+void run_damaged(Target target, const std::vector<std::string>& corpus) {
+  std::mt19937 random(1);
+  for (const std::string& input : corpus) {
+    for (size_t size = 0; size <= input.size(); size += 1 + input.size() / 100) {
+      run(target, input.substr(0, size));
+    }
+    for (int i = 0; i < 300; ++i) {
+      std::string damaged = input;
+      const size_t at = random() % damaged.size();
+      switch (random() % 3) {
+        case 0:
+          damaged[at] = static_cast<char>(random());
+          break;
+        case 1:
+          damaged.erase(at, 1 + random() % 20);
+          break;
+        default:
+          damaged.insert(at, damaged.substr(random() % damaged.size(), random() % 30));
+      }
+      run(target, damaged);
+    }
+  }
+}
+
+TEST(FuzzTargets, DamagedTokenizersEndInAnErrorOrWork) {
+  run_damaged(&fuzz::tokenizer_json, kTokenizers);
+  std::string nested;
+  for (int i = 0; i < 2000; ++i) nested += R"({"type":"Sequence","normalizers":[)";
+  run(&fuzz::tokenizer_json, R"({"normalizer":)" + nested);
+  for (int i = 0; i < 2000; ++i) nested += "]}";
+  run(&fuzz::tokenizer_json, R"({"normalizer":)" + nested + "}");
+}
+
+TEST(FuzzTargets, DamagedYamlEndsInAnErrorOrWorks) {
+  run_damaged(&fuzz::yaml_map, kYamls);
+  run(&fuzz::yaml_map, std::string(2000, '['));
+  run(&fuzz::yaml_map, std::string(2000, '{'));
+}
+
+}  // namespace
+}  // namespace kvcal
