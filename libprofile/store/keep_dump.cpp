@@ -1,43 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// kvcal.keep/1 as docs/profile-format.md lays it down.
+#include "kvcal/profile/keep_dump.hpp"
+
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/error.hpp"
-#include "kvcal/profile/results.hpp"
-#include "kvcal/profile/statistics.hpp"
 #include "store/hdf5.hpp"
 
 namespace kvcal {
 namespace {
 
-/// A KeepSet in the types of the file.
-struct StoredLayer {
-  at::Tensor indices;  // [kept] i32
-  at::Tensor offsets;  // [kv_heads + 1] i64
-};
-
-StoredLayer as_stored(const KeepSet& kept) {
-  return {kept.indices.to(at::kCPU, at::kInt).contiguous(),
-          kept.offsets.to(at::kCPU, at::kLong).contiguous()};
-}
-
-template <class T>
-std::span<const T> span_of(const at::Tensor& values) {
-  return {values.const_data_ptr<T>(), static_cast<size_t>(values.numel())};
-}
-
-uint64_t hash_of(const std::vector<StoredLayer>& layers) {
-  uint64_t hash = 0;
-  for (const auto& layer : layers) {
-    for (const auto& values : {layer.indices, layer.offsets}) {
-      hash =
-          stable_hash({static_cast<const char*>(values.const_data_ptr()), values.nbytes()}, hash);
-    }
+/// Copies groups that both sides have member by member: shards of one task share their upper
+/// groups.
+void copy_new(const Hdf5Reader& from, const std::string& path, Hdf5Writer& to,
+              const std::string& new_path) {
+  if (!to.has(new_path)) {
+    to.copy_from(from, path, new_path);
+    return;
   }
-  return hash;
+  require(from.is_group(path), Kind::internal, "{}: {} is there twice", to.file().string(),
+          new_path);
+  for (const auto& name : from.children(path)) {
+    copy_new(from, path + "/" + name, to, new_path + "/" + name);
+  }
 }
 
 }  // namespace
+
+std::string KeepKey::path() const {
+  const bool is_aware = visibility.empty() || visibility == "aware";
+  const std::string variant = method + "@" + budget + (is_aware ? "" : "@" + visibility);
+  return escape_name(task) + "/" + escape_name(sample) + "/" + escape_name(variant);
+}
+
+void write_keep_sets(Hdf5Writer& writer, const std::string& root, const KeepKey& key,
+                     std::span<const KeepSet> layers) {
+  const std::string group = root + "/" + key.path();
+  require(!writer.has(group), Kind::internal, "{}: keep sets of {} are there twice",
+          writer.file().string(), group);
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const std::string path = fmt::format("{}/layer_{}", group, layer);
+    const auto indices = layers[layer].indices.to(at::kCPU, at::kInt).contiguous();
+    const auto offsets = layers[layer].offsets.to(at::kCPU, at::kLong).contiguous();
+    writer.write(path + "/indices",
+                 std::span<const int32_t>(indices.const_data_ptr<int32_t>(), indices.numel()),
+                 {indices.numel()});
+    writer.write(path + "/offsets",
+                 std::span<const int64_t>(offsets.const_data_ptr<int64_t>(), offsets.numel()),
+                 {offsets.numel()});
+  }
+}
 
 KeepDump::KeepDump(const std::filesystem::path& file)
     : writer_(std::make_unique<Hdf5Writer>(file)) {
@@ -46,23 +57,14 @@ KeepDump::KeepDump(const std::filesystem::path& file)
 
 KeepDump::~KeepDump() = default;
 
-void KeepDump::add(const std::string& task, const std::string& sample, const std::string& variant,
-                   std::span<const KeepSet> layers) {
-  const std::string group =
-      fmt::format("/{}/{}/{}", escape_name(task), escape_name(sample), escape_name(variant));
-  std::vector<StoredLayer> stored;
-  for (const auto& kept : layers) stored.push_back(as_stored(kept));
-  const auto [found, is_new] = hashes_.emplace(group, hash_of(stored));
-  if (!is_new) {
-    require(found->second == hash_of(stored), Kind::internal,
-            "{}: {} is there already, with other entries", writer_->file().string(), group);
-    return;
-  }
-  for (size_t layer = 0; layer < stored.size(); ++layer) {
-    const std::string path = fmt::format("{}/layer_{}", group, layer);
-    const auto& [indices, offsets] = stored[layer];
-    writer_->write(path + "/indices", span_of<int32_t>(indices), {indices.numel()});
-    writer_->write(path + "/offsets", span_of<int64_t>(offsets), {offsets.numel()});
+void KeepDump::add(const KeepKey& key, std::span<const KeepSet> layers) {
+  write_keep_sets(*writer_, "", key, layers);
+}
+
+void KeepDump::add_from(const Hdf5Reader& shard, const std::string& root) {
+  if (!shard.has(root)) return;
+  for (const auto& task : shard.children(root)) {
+    copy_new(shard, root + "/" + task, *writer_, "/" + task);
   }
 }
 

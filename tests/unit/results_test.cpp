@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kvcal/profile/results.hpp"
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 
 #include "../../libprofile/store/hdf5.hpp"
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/keep_dump.hpp"
 #include "support/paths.hpp"
 #include "support/structure.hpp"
 
@@ -190,17 +190,21 @@ TEST(Results, JsonHasEveryFieldAndNullWhereNothingWasMeasured) {
   EXPECT_EQ(cell["n"], 3);
 }
 
-TEST(KeepDump, HoldsWhatEachVariantKeptOfEachSample) {
+TEST(KeepDump, AddsSamplesDirectlyAndFromShards) {
   const fs::path folder = test::scratch_dir();
   const KeepSet layer = {at::tensor({1, 5, 2}, at::kLong), at::tensor({0, 2, 3}, at::kLong)};
-  const KeepSet other = {at::tensor({1, 5, 3}, at::kLong), at::tensor({0, 2, 3}, at::kLong)};
   const std::vector<KeepSet> layers = {layer, layer};
+  {
+    Hdf5Writer shard(folder / "0.h5");
+    write_keep_sets(shard, "/keep", {"niah", "b", "snapkv", "3%", "aware"}, layers);
+    shard.finish();
+  }
   KeepDump dump(folder / "keep.h5");
-  dump.add("niah", "a/1", "snapkv@64", layers);
-  dump.add("niah", "a/1", "snapkv@64@agnostic", layers);
-  dump.add("niah", "b", "snapkv@3%", layers);
-  dump.add("niah", "b", "snapkv@3%", layers);  // under a mask
-  EXPECT_THROW(dump.add("niah", "b", "snapkv@3%", std::vector<KeepSet>{layer, other}), Error);
+  dump.add({"niah", "a/1", "snapkv", "64", "aware"}, layers);
+  dump.add({"niah", "a/1", "snapkv", "64", "agnostic"}, layers);
+  EXPECT_THROW(dump.add({"niah", "a/1", "snapkv", "64", "aware"}, layers), Error);
+  dump.add_from(Hdf5Reader(folder / "0.h5"), "/keep");
+  dump.add_from(Hdf5Reader(folder / "0.h5"), "/none");
   EXPECT_FALSE(fs::exists(folder / "keep.h5"));
   dump.finish();
   const Hdf5Reader reader(folder / "keep.h5");
@@ -208,6 +212,7 @@ TEST(KeepDump, HoldsWhatEachVariantKeptOfEachSample) {
             (std::vector<int32_t>{1, 5, 2}));
   EXPECT_EQ(reader.read<int64_t>("/niah/b/snapkv@3%/layer_0/offsets", {3}),
             (std::vector<int64_t>{0, 2, 3}));
+  EXPECT_TRUE(reader.is_group("/niah/a%2F1/snapkv@64@agnostic"));
   test::expect_golden(test::structure_of(folder / "keep.h5"), "keep_dump_structure.txt");
 }
 

@@ -4,14 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "kvcal/compress/keep_set.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/provenance.hpp"
 
@@ -107,29 +104,5 @@ std::vector<Cell> summarise(const Results& results, uint64_t seed);
 
 /// `kvcal.results/1` JSON: provenance and cells.
 std::string to_json(const Results& results, const std::vector<Cell>& cells);
-
-/// `kvcal.keep/1` (`--dump-keep`): which entries each variant kept, for serving engines and for
-/// comparison with other tools. Begun before the run, filled sample by sample, in place after
-/// finish().
-class KeepDump {
- public:
-  /// @throws Error{input} not writable
-  explicit KeepDump(const std::filesystem::path& file);
-  ~KeepDump();
-
-  /// Writes `/<task>/<sample>/<variant>/layer_<l>/{indices,offsets}`.
-  ///
-  /// @param variant  "<method>@<budget>", with "@<visibility>" behind it where that is not aware
-  /// @param layers   one per layer
-  /// The same again (under another mask, say, which only changes decoding) is written once.
-  /// @throws Error{internal} the same names with other contents
-  void add(const std::string& task, const std::string& sample, const std::string& variant,
-           std::span<const KeepSet> layers);
-  void finish();
-
- private:
-  std::unique_ptr<Hdf5Writer> writer_;
-  std::map<std::string, uint64_t> hashes_;  // of the contents, by path
-};
 
 }  // namespace kvcal
