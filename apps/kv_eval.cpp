@@ -8,22 +8,26 @@ int main(int argc, char** argv) {
   EvalFlags flags;
   const AppInfo info{
       "kv-eval",
-      "Runs compressed inference on tasks and reports accuracy versus budget, with intervals and the bytes "
+      "Runs compressed inference on tasks and reports accuracy versus budget, with intervals and "
+      "the bytes "
       "really kept.",
-      "  kv-eval --model models/SmolLM2-135M-Instruct --tasks niah --methods full,snapkv --budgets 64,6%\n"
+      "  kv-eval --model models/SmolLM2-135M-Instruct --tasks niah --methods full,snapkv --budgets "
+      "64,6%\n"
       "  kv-eval --model DIR --profile profile.h5 --tasks niah,jsonl:mine.jsonl --methods "
       "full,compresskv,compresskv_layers --budgets 128 --output results.h5"};
   const auto add_flags = [&](CLI::App& app) {
     add_shared_flags(app, flags.shared);
     app.add_option("--profile", flags.profile, "what srh-identify and layer-budget wrote");
     add_list(app, "--tasks", flags.tasks, "names in configs/tasks, jsonl:FILE");
-    add_list(app, "--task-param", flags.task_params, "key=value for the tasks, e.g. lengths=1000,2000")
+    add_list(app, "--task-param", flags.task_params,
+             "key=value for the tasks, e.g. lengths=1000,2000")
         ->delimiter('\0');
     add_list(app, "--methods", flags.methods, "names in configs/methods, or YAML files");
     app.add_option("--budgets", flags.budgets, "tokens (64), shares (3%) or bytes (8MiB)")
         ->capture_default_str();
     add_list(app, "--visibility", flags.visibilities, "aware, agnostic");
-    app.add_option("--dump-keep", flags.dump_keep, "HDF5 file for the kept indices of every sample");
+    app.add_option("--dump-keep", flags.dump_keep,
+                   "HDF5 file for the kept indices of every sample");
     app.add_option("--plot", flags.plot, "accuracy versus budget as .svg or .png (needs gnuplot)");
     app.add_flag("--allow-leakage", flags.allows_leakage, "evaluate even on calibration prompts");
     app.add_flag("--list-methods", flags.is_list_methods, "print the known methods and stop");

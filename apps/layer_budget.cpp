@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// layer-budget: what eviction costs each layer, and the budgets that follow. Adds both to a profile.
+// layer-budget: what eviction costs each layer, and the budgets that follow. Adds both to a
+// profile.
 #include "layer_budget/layer_errors.hpp"
 #include "shared/app.hpp"
 
@@ -8,14 +9,16 @@ int main(int argc, char** argv) {
   LayerBudgetFlags flags;
   const AppInfo info{
       "layer-budget",
-      "Measures each layer's eviction error on calibration prompts and adds errors and layer budgets to a "
+      "Measures each layer's eviction error on calibration prompts and adds errors and layer "
+      "budgets to a "
       "profile.",
       "  layer-budget --model models/SmolLM2-135M-Instruct --profile profile.h5\n"
       "  layer-budget --model DIR --profile profile.h5 --tasks niah_calibration,jsonl:mine.jsonl "
       "--budgets 64,128"};
   const auto add_flags = [&](CLI::App& app) {
     add_shared_flags(app, flags.shared);
-    app.add_option("--profile", flags.profile, "profile to read heads from and to add to")->required();
+    app.add_option("--profile", flags.profile, "profile to read heads from and to add to")
+        ->required();
     add_list(app, "--tasks", flags.tasks, "calibration prompts");
     add_list(app, "--task-param", flags.task_params, "key=value for the tasks")->delimiter('\0');
     app.add_option("--method", flags.method, "evicts the prompt; its kept set is what is measured")

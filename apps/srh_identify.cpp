@@ -8,7 +8,8 @@ int main(int argc, char** argv) {
   IdentifyFlags flags;
   const AppInfo info{
       "srh-identify",
-      "Ranks attention heads as semantic and traditional retrieval heads and writes them to a profile.",
+      "Ranks attention heads as semantic and traditional retrieval heads and writes them to a "
+      "profile.",
       "  srh-identify --model models/SmolLM2-135M-Instruct --output profile.h5\n"
       "  srh-identify --model DIR --output profile.h5 --protocol compresskv --haystack PARTS "
       "--needles needles.jsonl --lengths 1000,2000"};
@@ -27,7 +28,8 @@ int main(int argc, char** argv) {
         ->delimiter(',')
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    app.add_option("--haystack", flags.haystack, "folder of texts, one sub-folder a haystack (default: ours)");
+    app.add_option("--haystack", flags.haystack,
+                   "folder of texts, one sub-folder a haystack (default: ours)");
     app.add_option("--needles", flags.needles, "JSONL of needles (default: our calibration set)");
     app.add_option("--needles-per-cell", flags.needles_per_cell, "trials for each length and depth")
         ->check(CLI::PositiveNumber)
@@ -35,7 +37,10 @@ int main(int argc, char** argv) {
     app.add_option("--protocol", flags.protocol, "sound, or compresskv (the authors' rules)")
         ->check(CLI::IsMember({"sound", "compresskv"}))
         ->capture_default_str();
-    app.add_option("--top", flags.top, "heads to print")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--top", flags.top, "heads to print")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
   };
-  return run_app(argc, argv, info, add_flags, [&](CLI::App& app) { return identify_heads(flags, app); });
+  return run_app(argc, argv, info, add_flags,
+                 [&](CLI::App& app) { return identify_heads(flags, app); });
 }

@@ -16,11 +16,12 @@ CompactLayer empty_layer(int64_t kv_heads, int64_t head_dim, const at::TensorOpt
 }  // namespace
 
 int64_t CompactLayer::bytes() const {
-  return static_cast<int64_t>(keys.nbytes() + values.nbytes() + (bias.defined() ? bias.nbytes() : 0));
+  return static_cast<int64_t>(keys.nbytes() + values.nbytes() +
+                              (bias.defined() ? bias.nbytes() : 0));
 }
 
-CompactCache::CompactCache(int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t tail_capacity,
-                           const at::TensorOptions& options)
+CompactCache::CompactCache(int64_t layers, int64_t kv_heads, int64_t head_dim,
+                           int64_t tail_capacity, const at::TensorOptions& options)
     : CompactCache(std::vector<CompactLayer>(static_cast<size_t>(layers),
                                              empty_layer(kv_heads, head_dim, options)),
                    0, tail_capacity) {}
@@ -46,13 +47,16 @@ int64_t CompactCache::prefix_bytes() const {
 void CompactCache::append(int64_t layer, const at::Tensor& keys, const at::Tensor& values) {
   const int64_t count = keys.size(1);
   require(tail_tokens_ + count <= tail_capacity_, Kind::internal,
-          "cache tail holds {} of {} tokens, no room for {} more", tail_tokens_, tail_capacity_, count);
+          "cache tail holds {} of {} tokens, no room for {} more", tail_tokens_, tail_capacity_,
+          count);
   const auto index = static_cast<size_t>(layer);
   tail_keys_[index].narrow(1, tail_tokens_, count).copy_(keys);
   tail_values_[index].narrow(1, tail_tokens_, count).copy_(values);
 }
 
-void CompactCache::commit(int64_t new_tokens) { tail_tokens_ += new_tokens; }
+void CompactCache::commit(int64_t new_tokens) {
+  tail_tokens_ += new_tokens;
+}
 
 void CompactCache::truncate_tail(int64_t tokens) {
   require(tokens >= 0 && tokens <= tail_tokens_, Kind::internal, "cannot cut a tail of {} to {}",
@@ -83,8 +87,8 @@ CompactCache CompactCache::sealed(int64_t tail_capacity) const {
   std::vector<CompactLayer> prefix;
   const auto offsets = at::arange(kv_heads_ + 1, at::kLong) * tail_tokens_;
   for (int64_t l = 0; l < layers(); ++l) {
-    prefix.push_back({tail_keys(l).reshape({-1, head_dim_}), tail_values(l).reshape({-1, head_dim_}),
-                      at::Tensor(), offsets});
+    prefix.push_back({tail_keys(l).reshape({-1, head_dim_}),
+                      tail_values(l).reshape({-1, head_dim_}), at::Tensor(), offsets});
   }
   return CompactCache(std::move(prefix), tail_tokens_, tail_capacity);
 }

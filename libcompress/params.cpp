@@ -12,15 +12,19 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 14 wants it spelt out
 
-void check_number(std::string_view name, const ParamEntry& entry, const Range& range, double value) {
+void check_number(std::string_view name, const ParamEntry& entry, const Range& range,
+                  double value) {
   // Written so that NaN fails too.
-  require(value >= range.low && value <= range.high, Kind::config, "{}: {} = {}, need {}", entry.where,
-          name, to_string(entry.value), range.text());
+  require(value >= range.low && value <= range.high, Kind::config, "{}: {} = {}, need {}",
+          entry.where, name, to_string(entry.value), range.text());
 }
 
 double number(std::string_view name, const ParamEntry& entry) {
-  if (const auto* integer = std::get_if<int64_t>(&entry.value)) return static_cast<double>(*integer);
+  if (const auto* integer = std::get_if<int64_t>(&entry.value))
+    return static_cast<double>(*integer);
   const auto* real = std::get_if<double>(&entry.value);
   require(real != nullptr, Kind::config, "{}: {} = {}, need a number", entry.where, name,
           to_string(entry.value));
@@ -30,14 +34,13 @@ double number(std::string_view name, const ParamEntry& entry) {
 }  // namespace
 
 std::string to_string(const ParamValue& value) {
-  return std::visit(Overloaded{[](bool v) { return std::string(v ? "true" : "false"); },
-                               [](int64_t v) { return fmt::format("{}", v); },
-                               [](double v) { return fmt::format("{}", v); },
-                               [](const std::string& v) { return v; },
-                               [](const std::vector<double>& v) {
-                                 return fmt::format("[{}]", fmt::join(v, ", "));
-                               }},
-                    value);
+  return std::visit(
+      Overloaded{
+          [](bool v) { return std::string(v ? "true" : "false"); },
+          [](int64_t v) { return fmt::format("{}", v); },
+          [](double v) { return fmt::format("{}", v); }, [](const std::string& v) { return v; },
+          [](const std::vector<double>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }},
+      value);
 }
 
 std::string Range::text() const {
@@ -96,10 +99,11 @@ void FieldReader::assign(std::string_view name, const ParamEntry& entry, const R
   // A YAML scalar such as `12` is text where text is wanted.
   const auto* text = std::get_if<std::string>(&entry.value);
   const std::string value = text != nullptr ? *text : to_string(entry.value);
-  const bool is_allowed = range.choices.empty() || std::find(range.choices.begin(), range.choices.end(),
-                                                             value) != range.choices.end();
-  require(is_allowed, Kind::config, "{}: {} = {}, need {}{}", entry.where, name, value, range.text(),
-          nearest_hint(value, range.choices));
+  const bool is_allowed =
+      range.choices.empty() ||
+      std::find(range.choices.begin(), range.choices.end(), value) != range.choices.end();
+  require(is_allowed, Kind::config, "{}: {} = {}, need {}{}", entry.where, name, value,
+          range.text(), nearest_hint(value, range.choices));
   out = value;
 }
 
@@ -111,7 +115,8 @@ void FieldReader::assign(std::string_view name, const ParamEntry& entry, const R
   } else {
     values = {number(name, entry)};
   }
-  require(!values.empty(), Kind::config, "{}: {} is empty, need at least one number", entry.where, name);
+  require(!values.empty(), Kind::config, "{}: {} is empty, need at least one number", entry.where,
+          name);
   for (double value : values) check_number(name, entry, range, value);
   out = values;
 }
@@ -125,7 +130,8 @@ void require_known_keys(const ParamMap& map, const std::vector<FieldInfo>& known
   for (const auto& [key, entry] : map) {
     require(std::find(names.begin(), names.end(), key) != names.end(), Kind::config,
             "{}: {} has no parameter '{}'{} (known: {})", entry.where, owner, key,
-            nearest_hint(key, names), names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+            nearest_hint(key, names),
+            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
   }
 }
 

@@ -34,8 +34,9 @@ std::string running_scores(const std::vector<SampleRecord>& records, size_t vari
 constexpr const char* kKeepRoot = "/keep";  // in a shard
 
 /// Runs a sample and writes its shard: records and, if they are asked for, what each variant kept.
-void run_sample(const EvalFlags& flags, const Engine& engine, const EvalPlan& plan, const PlannedTask& task,
-                const Sample& sample, const std::function<void(const std::function<void(Hdf5Writer&)>&)>& write) {
+void run_sample(const EvalFlags& flags, const Engine& engine, const EvalPlan& plan,
+                const PlannedTask& task, const Sample& sample,
+                const std::function<void(const std::function<void(Hdf5Writer&)>&)>& write) {
   std::vector<std::pair<KeepKey, std::vector<KeepSet>>> kept;
   KeepSink sink;
   if (!flags.dump_keep.empty()) {
@@ -53,8 +54,8 @@ void run_sample(const EvalFlags& flags, const Engine& engine, const EvalPlan& pl
   });
 }
 
-Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved, Session& session,
-            Shards& shards) {
+Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved,
+            Session& session, Shards& shards) {
   Results results;
   results.model = session.identity();
   results.provenance = make_provenance("kv-eval", flags.shared, resolved, session.dtype_name());
@@ -71,8 +72,8 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
         run_sample(flags, engine, plan, task, task.task->sample(i),
                    [&](const auto& fill) { shards.write(unit, fill); });
       };
-      const bool is_new =
-          take_unit(shards, unit, make, [&](const Hdf5Reader& file) { records = read_records(file); });
+      const bool is_new = take_unit(shards, unit, make,
+                                    [&](const Hdf5Reader& file) { records = read_records(file); });
       if (dump) shards.read(unit, [&](const Hdf5Reader& file) { dump->add_from(file, kKeepRoot); });
       results.records.insert(results.records.end(), records.begin(), records.end());
       progress.step(running_scores(results.records, plan.variants.size()), is_new);
@@ -84,8 +85,14 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
 
 void check_flags(const EvalFlags& flags) {
   require(!flags.shared.model.empty(), Kind::config, "--model is required");
-  require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config, "--tasks and --methods name nothing");
+  require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config,
+          "--tasks and --methods name nothing");
   if (!flags.plot.empty()) require_plot_format(flags.plot);
+  // Names and numbers first: a typo must not wait for the model's files.
+  for (const auto& method : flags.methods) load_method(method);
+  for (const auto& visibility : flags.visibilities) parse_visibility(visibility);
+  parse_budgets(flags.budgets);
+  if (!flags.shared.output.empty()) check_output(flags.shared.output, output_mode(flags.shared));
 }
 
 }  // namespace

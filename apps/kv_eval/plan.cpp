@@ -39,7 +39,8 @@ void open_tasks(const EvalFlags& flags, const Session& session, EvalPlan& plan) 
 }
 
 /// A budget that one method cannot honour is told for the prompt that shows it.
-void check_budgets(const EvalPlan& plan, const Session& session, const std::string& sample, int64_t tokens) {
+void check_budgets(const EvalPlan& plan, const Session& session, const std::string& sample,
+                   int64_t tokens) {
   for (const auto& variant : plan.variants) {
     if (variant.budget == nullptr) continue;
     // Two bytes an element: the smallest cache, so that what passes here passes at any dtype.
@@ -51,24 +52,25 @@ void check_budgets(const EvalPlan& plan, const Session& session, const std::stri
   }
 }
 
-void check_samples(const EvalFlags& flags, const Session& session, const std::set<std::string>& calibration,
-                   EvalPlan& plan) {
+void check_samples(const EvalFlags& flags, const Session& session,
+                   const std::set<std::string>& calibration, EvalPlan& plan) {
   for (const auto& task : plan.tasks) {
     for (int64_t i = 0; i < task.samples; ++i) {
       const Sample sample = task.task->sample(i);
       const std::string where = fmt::format("task {}, sample {}", task.name, sample.id);
       const std::string text = prompt_text(sample, session.chat());
       require(flags.allows_leakage || !calibration.contains(sha256(text)), Kind::config,
-              "{}: this prompt was used to make {}; its score would be too good. Choose other prompts, or "
+              "{}: this prompt was used to make {}; its score would be too good. Choose other "
+              "prompts, or "
               "--allow-leakage to insist",
               where, flags.profile);
       for (const auto& visibility : flags.visibilities) {
-        const auto prompt =
-            tokenize_prompt(sample, session.chat(), session.tokenizer(), parse_visibility(visibility));
+        const auto prompt = tokenize_prompt(sample, session.chat(), session.tokenizer(),
+                                            parse_visibility(visibility));
         const int64_t needed = prompt.total() + sample.max_new_tokens;
         require(needed <= session.config().max_tokens, Kind::input,
-                "{}: {} prompt tokens + {} new ones = {}, the model takes {}", where, prompt.total(),
-                sample.max_new_tokens, needed, session.config().max_tokens);
+                "{}: {} prompt tokens + {} new ones = {}, the model takes {}", where,
+                prompt.total(), sample.max_new_tokens, needed, session.config().max_tokens);
         check_budgets(plan, session, where, static_cast<int64_t>(prompt.context.size()));
         plan.prompt_tokens += prompt.total();
         plan.longest_prompt = std::max(plan.longest_prompt, prompt.total());
@@ -80,18 +82,20 @@ void check_samples(const EvalFlags& flags, const Session& session, const std::se
 }  // namespace
 
 std::string EvalPlan::resolved(const std::string& flags_yaml) const {
-  std::string text = flags_yaml;
-  for (const auto& method : methods) text += method.resolved();
+  std::string text = flags_yaml + inputs;
+  for (const auto& method : methods) text += "---\n" + method.resolved();
   return text;
 }
 
 std::unique_ptr<EvalPlan> plan_evaluation(const EvalFlags& flags, const Session& session) {
   auto plan = std::make_unique<EvalPlan>();
   load_methods(flags, *plan);
+  plan->inputs = fmt::format("weights_sha256: {}\n", session.identity().weights_sha256);
   std::set<std::string> calibration;
   if (!flags.profile.empty()) {
     const auto profile = session.load_profile(flags.profile);
     plan->facts = profile.facts();
+    plan->inputs += fmt::format("profile_sha256: {}\n", sha256_of_file(flags.profile));
     for (const auto& prompt : profile.prompts) calibration.insert(prompt.sha256);
   }
   for (const auto& method : plan->methods) require_facts(method, plan->facts, flags.profile);

@@ -25,6 +25,7 @@ struct EvalPlan {
   std::vector<Variant> variants;  ///< point into methods and budgets
   std::vector<PlannedTask> tasks;
   ProfileFacts facts;
+  std::string inputs;  ///< YAML lines: hashes of what the result depends on
   int64_t samples = 0;
   int64_t prompt_tokens = 0, longest_prompt = 0;
 

@@ -18,8 +18,8 @@ std::string signed_number(const std::optional<double>& value) {
 }  // namespace
 
 std::string as_table(const Results& results, const std::vector<Cell>& cells) {
-  Table table({"<task", "<method", "<visibility", "budget", "tokens", "kept", "of full", "share", "n",
-               "whole", "score", "95% interval", "to full", "its interval", "tok/s"});
+  Table table({"<task", "<method", "<visibility", "budget", "tokens", "kept", "of full", "share",
+               "n", "whole", "score", "95% interval", "to full", "its interval", "tok/s"});
   for (const auto& cell : cells) {
     const bool is_full = cell.budget == "full";
     table.add({cell.task, cell.method, cell.visibility, cell.budget,
@@ -28,15 +28,17 @@ std::string as_table(const Results& results, const std::vector<Cell>& cells) {
                std::to_string(cell.n), std::to_string(cell.uncompressed), format_score(cell.score),
                format_interval(cell.ci_low, cell.ci_high),
                is_full ? "" : signed_number(cell.paired_delta),
-               is_full || !cell.paired_ci_low ? ""
-                                              : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
+               is_full || !cell.paired_ci_low
+                   ? ""
+                   : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
                fmt::format("{:.1f}", cell.decode_tokens_per_s)});
   }
   return table.text() + needle_heatmaps(results);
 }
 
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model) {
-  const int64_t entry_bytes = plan.longest_prompt * model.layers * model.kv_heads * model.entry_bytes(2);
+  const int64_t entry_bytes =
+      plan.longest_prompt * model.layers * model.kv_heads * model.entry_bytes(2);
   return fmt::format(
       "plan:\n  prompts: {}\n  variants: {}\n  prompt_tokens: {}\n  longest_prompt: {}\n"
       "  kv_bytes_of_longest_prompt_at_2_bytes: {}\n",

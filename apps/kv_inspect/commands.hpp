@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function per subcommand, each in its own file: it declares its flags and sets `chosen` when named.
+// One function per subcommand, each in its own file: it declares its flags and sets `chosen` when
+// named.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <string>
 

@@ -28,8 +28,9 @@ int write_logits(const LogitsFlags& flags) {
   auto cache = model.make_cache(static_cast<int64_t>(ids.size()));
   const auto logits = model.forward(ids, cache, LogitsWanted::all);  // [tokens, vocab]
   save_logits(flags.output, ids, logits);
-  print_result(fmt::format("{} tokens, logits [{}, {}] f32 ({}) in {}\n", ids.size(), logits.size(0),
-                           logits.size(1), format_bytes(static_cast<double>(logits.nbytes())), flags.output));
+  print_result(fmt::format("{} tokens, logits [{}, {}] f32 ({}) in {}\n", ids.size(),
+                           logits.size(0), logits.size(1),
+                           format_bytes(static_cast<double>(logits.nbytes())), flags.output));
   return kDone;
 }
 

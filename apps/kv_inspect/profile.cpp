@@ -52,7 +52,8 @@ int show_profile(const std::string& file) {
   const auto profile = Profile::load(file);
   const auto& model = profile.model;
   std::string text = fmt::format(
-      "model      {}: {} layers, {} heads on {} KV heads, head_dim {}\nweights    {}\nmade by    {}\n"
+      "model      {}: {} layers, {} heads on {} KV heads, head_dim {}\nweights    {}\nmade by    "
+      "{}\n"
       "created    {}\ncommand    {}\nprompts    {}\n",
       model.name, model.layers, model.heads, model.kv_heads, model.head_dim, model.weights_sha256,
       profile.provenance.tool, profile.provenance.created_utc, profile.provenance.command_line,

@@ -51,9 +51,11 @@ int score_file(const ScoreFlags& flags) {
 }  // namespace
 
 void add_score_command(CLI::App& app, Command& chosen) {
-  auto* command = app.add_subcommand("score", "metric of each prediction in a JSONL, then the mean");
+  auto* command =
+      app.add_subcommand("score", "metric of each prediction in a JSONL, then the mean");
   auto flags = std::make_shared<ScoreFlags>();
-  command->add_option("FILE", flags->file, "one {\"prediction\", \"references\"} a line")->required();
+  command->add_option("FILE", flags->file, "one {\"prediction\", \"references\"} a line")
+      ->required();
   command->add_option("--metric", flags->metric, "e.g. qa_f1_score")->required();
   command->callback([&chosen, flags] { chosen = [flags] { return score_file(*flags); }; });
 }

@@ -28,7 +28,8 @@ std::vector<int64_t> parse_ids(const std::string& text, int64_t vocab_size) {
     const auto [next, error] = std::from_chars(at, end, id);
     require(error == std::errc() && id >= 0 && id < vocab_size, Kind::input,
             "stdin: '{}' is not a token id, need 0 .. {}",
-            std::string(at, std::find_if(at, end, [](unsigned char c) { return std::isspace(c) != 0; })),
+            std::string(at, std::find_if(
+                                at, end, [](unsigned char c) { return std::isspace(c) != 0; })),
             vocab_size - 1);
     ids.push_back(id);
     at = next;
@@ -39,18 +40,22 @@ int show_tokens(const TokensFlags& flags) {
   const auto tokenizer = Tokenizer::load(flags.directory);
   const auto input = read_stdin();
   if (flags.is_decode) {
-    print_result(tokenizer.decode(parse_ids(input, tokenizer.vocab_size()), !flags.has_special_tokens));
+    print_result(
+        tokenizer.decode(parse_ids(input, tokenizer.vocab_size()), !flags.has_special_tokens));
     return kDone;
   }
   std::string text;
-  for (int64_t id : tokenizer.encode(input, flags.has_special_tokens)) text += fmt::format("{}\n", id);
+  for (int64_t id : tokenizer.encode(input, flags.has_special_tokens))
+    text += fmt::format("{}\n", id);
   print_result(text);
   return kDone;
 }
 
 }  // namespace
 
-std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
+std::string read_stdin() {
+  return {std::istreambuf_iterator<char>(std::cin), {}};
+}
 
 void add_tokens_command(CLI::App& app, Command& chosen) {
   auto* command = app.add_subcommand("tokens", "token ids of the text on stdin, one a line");

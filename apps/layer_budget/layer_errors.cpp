@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layer_budget/layer_errors.hpp"
 
-#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "kvcal/profile/layer_budget.hpp"
 #include "kvcal/profile/shards.hpp"
@@ -31,8 +31,8 @@ std::vector<Dataset> open_datasets(const LayerBudgetFlags& flags, const Session&
   std::vector<Dataset> datasets;
   for (const auto& name : flags.tasks) {
     require(flags.shared.is_force || flags.shared.is_resume || !profile.layer_errors.contains(name),
-            Kind::config, "{} already holds layer errors of '{}': --force measures them anew", flags.profile,
-            name);
+            Kind::config, "{} already holds layer errors of '{}': --force measures them anew",
+            flags.profile, name);
     Dataset dataset{name, open_task(name, context, parse_task_params(flags.task_params)), 0};
     dataset.prompts = dataset.task->size();
     if (flags.shared.limit > 0) dataset.prompts = std::min(dataset.prompts, flags.shared.limit);
@@ -53,8 +53,9 @@ void add(const LayerErrorSample& sample, LayerErrors& errors) {
 }
 
 /// Runs what the shards lack and replaces the datasets' errors in the profile.
-void measure(const LayerBudgetFlags& flags, const Method& method, const std::vector<Dataset>& datasets,
-             Session& session, Shards& shards, Profile& profile) {
+void measure(const LayerBudgetFlags& flags, const Method& method,
+             const std::vector<Dataset>& datasets, Session& session, Shards& shards,
+             Profile& profile) {
   const auto facts = profile.facts();
   int64_t total = 0;
   for (const auto& dataset : datasets) total += dataset.prompts;
@@ -65,9 +66,10 @@ void measure(const LayerBudgetFlags& flags, const Method& method, const std::vec
     for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
       LayerErrorSample sample;
       const auto make = [&] {
-        const auto made = measure_layer_error(
-            session.model(), session.tokenizer(), session.chat(), facts, method, flags.error_budget_tokens,
-            dataset.task->sample(i), static_cast<uint64_t>(flags.shared.seed));
+        const auto made =
+            measure_layer_error(session.model(), session.tokenizer(), session.chat(), facts, method,
+                                flags.error_budget_tokens, dataset.task->sample(i),
+                                static_cast<uint64_t>(flags.shared.seed));
         shards.write(unit, [&](Hdf5Writer& file) { write_layer_error(file, made); });
       };
       const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
@@ -75,14 +77,16 @@ void measure(const LayerBudgetFlags& flags, const Method& method, const std::vec
       });
       add(sample, errors);
       const PromptDigest digest{sample.prompt_sha256, "layer-budget"};
-      if (std::find(profile.prompts.begin(), profile.prompts.end(), digest) == profile.prompts.end()) {
+      if (std::find(profile.prompts.begin(), profile.prompts.end(), digest) ==
+          profile.prompts.end()) {
         profile.prompts.push_back(digest);
       }
       progress.step(most_sensitive(errors.sum), is_new);
     }
-    require(errors.count > 0, Kind::input,
-            "task {}: no decode step was measured: every prompt is within {} tokens or got no answer",
-            dataset.name, flags.error_budget_tokens);
+    require(
+        errors.count > 0, Kind::input,
+        "task {}: no decode step was measured: every prompt is within {} tokens or got no answer",
+        dataset.name, flags.error_budget_tokens);
     profile.layer_errors[dataset.name] = errors;
   }
 }
@@ -126,7 +130,8 @@ std::string budgets_as_json(const Profile& profile) {
     json["errors"][dataset] = {{"sum", errors.sum}, {"steps", errors.count}};
   }
   for (const auto& [allocator, by_budget] : profile.budgets) {
-    for (const auto& [budget, kept] : by_budget) json["budgets"][allocator][std::to_string(budget)] = kept;
+    for (const auto& [budget, kept] : by_budget)
+      json["budgets"][allocator][std::to_string(budget)] = kept;
   }
   return json.dump(2) + "\n";
 }
@@ -145,15 +150,17 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   Profile profile = session.load_profile(flags.profile);
   require_facts(method, profile.facts(), flags.profile);
   const auto datasets = open_datasets(flags, session, profile);
-  const std::string resolved = resolved_flags(app) + method.resolved();
+  const std::string resolved = resolved_flags(app) + "---\n" + method.resolved();
   if (flags.shared.is_dry_run) {
     print_result(resolved);
     return kDone;
   }
-  auto shards = Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
+  auto shards =
+      Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
   measure(flags, method, datasets, session, shards, profile);
   allocate(flags, session.config(), profile);
-  profile.begin_stage(make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));
+  profile.begin_stage(
+      make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));
   profile.save(flags.profile);
   shards.finish();
   print_result(flags.shared.json == "-" ? budgets_as_json(profile)

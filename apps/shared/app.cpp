@@ -46,21 +46,25 @@ void start_logging(const std::string& name) {
 
 }  // namespace
 
-std::string command_line() { return typed_command_line; }
+std::string command_line() {
+  return typed_command_line;
+}
 
 void print_result(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0) std::_Exit(kDone);  // `| head` has seen enough
 }
 
-int run_app(int argc, char** argv, const AppInfo& info, const std::function<void(CLI::App&)>& add_flags,
+int run_app(int argc, char** argv, const AppInfo& info,
+            const std::function<void(CLI::App&)>& add_flags,
             const std::function<int(CLI::App&)>& run) {
   std::signal(SIGPIPE, SIG_IGN);
   typed_command_line = join_arguments(argc, argv);
   start_logging(info.name);
   CLI::App app(info.summary, info.name);
   app.footer("Examples:\n" + info.examples);
-  app.set_version_flag("--version", fmt::format("{} {} ({})", info.name, tool_version(), tool_commit()));
+  app.set_version_flag("--version",
+                       fmt::format("{} {} ({})", info.name, tool_version(), tool_commit()));
   app.get_formatter()->column_width(34);
   try {
     add_flags(app);

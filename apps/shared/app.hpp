@@ -3,7 +3,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <string>
 
@@ -19,7 +18,8 @@ struct AppInfo {
 
 /// Parses (pure), then calls `run`. An error becomes one line on stderr and an exit code.
 /// @param add_flags  declares the flags; @param run  does the work and returns an exit code
-int run_app(int argc, char** argv, const AppInfo& info, const std::function<void(CLI::App&)>& add_flags,
+int run_app(int argc, char** argv, const AppInfo& info,
+            const std::function<void(CLI::App&)>& add_flags,
             const std::function<int(CLI::App&)>& run);
 
 /// The command line as typed, for provenance.

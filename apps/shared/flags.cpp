@@ -48,6 +48,8 @@ ParamValue parse_value(const std::string& text) {
 
 void add_shared_flags(CLI::App& app, SharedFlags& flags) {
   app.add_option("--model", flags.model, "Hugging Face model directory")->required();
+  app.add_option("--chat-format", flags.chat_format,
+                 "name in configs/models or a YAML file (default: what fits the model's template)");
   app.add_option("--output", flags.output, "file to write");
   app.add_option("--device", flags.device, "cpu or cuda:N")->capture_default_str();
   app.add_option("--dtype", flags.dtype, "auto (as stored), f32, bf16 or f16")
@@ -62,11 +64,13 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
       ->capture_default_str();
   app.add_flag("--resume", flags.is_resume, "go on where a killed run of the same config stopped");
   app.add_flag("--force", flags.is_force, "replace an existing output")->excludes("--resume");
-  app.add_option("--json", flags.json, "also write the result as JSON; - for stdout instead of the table");
+  app.add_option("--json", flags.json,
+                 "also write the result as JSON; - for stdout instead of the table");
   app.add_flag("--dry-run", flags.is_dry_run, "print the resolved config and estimates, and stop");
   app.add_flag("-q,--quiet", flags.is_quiet, "no progress");
   app.add_flag("-v,--verbose", flags.is_verbose, "more log lines");
-  app.add_flag("!--no-provenance", flags.has_provenance, "leave out time and command line, for golden files");
+  app.add_flag("!--no-provenance", flags.has_provenance,
+               "leave out time and command line, for golden files");
   add_config_flag(app);
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <string>
 #include <vector>
 
@@ -18,6 +17,7 @@ struct SharedFlags {
   std::string device = "cpu";
   std::string dtype = "auto";
   std::string json;
+  std::string chat_format;
   int64_t threads = 0;
   int64_t seed = 0;
   int64_t limit = 0;
@@ -35,7 +35,8 @@ void apply_shared_flags(const SharedFlags& flags);
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                       const std::string& help);
 
-/// --task-param key=value, as parameters of a task; numbers and comma lists of numbers are recognised.
+/// --task-param key=value, as parameters of a task; numbers and comma lists of numbers are
+/// recognised.
 ParamMap parse_task_params(const std::vector<std::string>& assignments);
 
 Provenance make_provenance(const std::string& program, const SharedFlags& flags,

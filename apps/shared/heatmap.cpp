@@ -68,7 +68,10 @@ std::string needle_heatmaps(const Results& results) {
     entry->second.lengths.insert(record.length);
   }
   std::string text;
-  for (const auto& title : titles) text += "\n" + draw(title, grids[title]);
+  for (const auto& title : titles) {
+    text += '\n';
+    text += draw(title, grids[title]);
+  }
   if (!text.empty()) text += "\n  ## >= 0.9   ++ >= 0.6   -- >= 0.3   .. below\n";
   return text;
 }

@@ -44,7 +44,8 @@ Progress::~Progress() {
 std::string Progress::time_left() const {
   if (done_now_ == 0) return "";
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
-  const double left = spent.count() / static_cast<double>(done_now_) * static_cast<double>(total_ - done_);
+  const double left =
+      spent.count() / static_cast<double>(done_now_) * static_cast<double>(total_ - done_);
   return fmt::format(", {} left", clock(left));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress on stderr: a bar with the current estimate and time left on a terminal, one plain line per
-// finished unit elsewhere.
+// Progress on stderr: a bar with the current estimate and time left on a terminal, one plain line
+// per finished unit elsewhere.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,8 @@ class Progress {
   ~Progress();
 
   /// A unit is finished. @param estimate  what the numbers look like so far
-  /// @param is_new  false for a unit taken over from an earlier run (it does not count for the time left)
+  /// @param is_new  false for a unit taken over from an earlier run (it does not count for the time
+  /// left)
   void step(const std::string& estimate, bool is_new = true);
 
  private:

@@ -10,7 +10,8 @@ Session::Session(const SharedFlags& flags)
     : flags_(flags),
       config_(read_model_config(flags.model)),
       tokenizer_(Tokenizer::load(flags.model)),
-      chat_(ChatFormat::for_model(flags.model, config_)),
+      chat_(flags.chat_format.empty() ? ChatFormat::for_model(flags.model, config_)
+                                      : ChatFormat::named(flags.chat_format)),
       identity_(identify_model(flags.model, config_)) {
   require(tokenizer_.vocab_size() <= config_.vocab, Kind::input,
           "{}: the tokenizer has ids up to {}, the model a vocabulary of {}", flags.model,
@@ -26,18 +27,22 @@ Profile Session::load_profile(const std::string& file) const {
 const Model& Session::model() {
   if (!model_) {
     model_.emplace(Model::load(flags_.model, {flags_.device, flags_.dtype}));
-    spdlog::debug("{}: {} layers, {} heads on {} KV heads, {} weights", config_.name, config_.layers,
-                  config_.heads, config_.kv_heads, dtype_name());
+    spdlog::debug("{}: {} layers, {} heads on {} KV heads, {} weights", config_.name,
+                  config_.layers, config_.heads, config_.kv_heads, dtype_name());
   }
   return *model_;
 }
 
 std::string Session::dtype_name() {
   switch (model().cache_options().dtype().toScalarType()) {
-    case at::kFloat: return "f32";
-    case at::kBFloat16: return "bf16";
-    case at::kHalf: return "f16";
-    default: return "unknown";
+    case at::kFloat:
+      return "f32";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kHalf:
+      return "f16";
+    default:
+      return "unknown";
   }
 }
 

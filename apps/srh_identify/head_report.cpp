@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "srh_identify/head_report.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "kvcal/profile/identify.hpp"
 #include "shared/table.hpp"
@@ -38,7 +37,8 @@ std::string heads_as_table(const IdentifyFlags& flags, const HeadRun& run) {
                  format_score(head.mean), format_interval(head.interval.low, head.interval.high)});
     }
     const auto agreement = half_agreement(scores);
-    text += fmt::format("\n{} retrieval heads (n = {} prompts)\n{}", kind, scores.count, table.text());
+    text +=
+        fmt::format("\n{} retrieval heads (n = {} prompts)\n{}", kind, scores.count, table.text());
     text += fmt::format("even against odd prompts: rank correlation {}, {} of the top {} shared\n",
                         format_score(agreement.spearman),
                         std::isnan(agreement.top_overlap)

@@ -27,23 +27,25 @@ struct Calibration {
   std::vector<Trial> trials;
 };
 
-Calibration plan(const IdentifyFlags& flags, const IdentifyProtocol& protocol, const Session& session) {
+Calibration plan(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
+                 const Session& session) {
   Calibration calibration;
   calibration.needles =
       load_needles(flags.needles.empty() ? resource("data/needles/calibration.jsonl")
-                                                  : std::filesystem::path(flags.needles));
-  const auto folder =
-      flags.haystack.empty() ? resource("data/haystacks/calibration") : std::filesystem::path(flags.haystack);
+                                         : std::filesystem::path(flags.needles));
+  const auto folder = flags.haystack.empty() ? resource("data/haystacks/calibration")
+                                             : std::filesystem::path(flags.haystack);
   for (auto& haystack : load_haystacks(folder)) {
     calibration.haystacks.emplace_back(session.tokenizer(), std::move(haystack));
   }
   const double longest = *std::max_element(flags.lengths.begin(), flags.lengths.end());
   require(longest <= static_cast<double>(session.config().max_tokens), Kind::config,
           "--lengths {}: the model takes {} tokens", longest, session.config().max_tokens);
-  calibration.trials =
-      plan_trials(protocol, flags.lengths, flags.depths, calibration.needles.size(), calibration.haystacks,
-                  flags.needles_per_cell, static_cast<uint64_t>(flags.shared.seed));
-  if (flags.shared.limit > 0 && flags.shared.limit < static_cast<int64_t>(calibration.trials.size())) {
+  calibration.trials = plan_trials(
+      protocol, flags.lengths, flags.depths, calibration.needles.size(), calibration.haystacks,
+      flags.needles_per_cell, static_cast<uint64_t>(flags.shared.seed));
+  if (flags.shared.limit > 0 &&
+      flags.shared.limit < static_cast<int64_t>(calibration.trials.size())) {
     calibration.trials.resize(static_cast<size_t>(flags.shared.limit));
   }
   return calibration;
@@ -63,7 +65,8 @@ void warn_if_few_passed(const HeadRun& run) {
   const auto passed = static_cast<double>(run.semantic.count);
   if (passed >= kFewPassed * static_cast<double>(run.trials)) return;
   spdlog::warn(
-      "only {} of {} prompts were answered well enough to count: the ranking is unsure. Try shorter "
+      "only {} of {} prompts were answered well enough to count: the ranking is unsure. Try "
+      "shorter "
       "--lengths, or other --needles",
       run.semantic.count, run.trials);
 }
@@ -74,7 +77,8 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
   const auto& config = session.config();
   HeadRun run;
   const HeadIdentifier identifier(session.model(), session.tokenizer(), session.chat(), protocol);
-  Progress progress("srh-identify", static_cast<int64_t>(calibration.trials.size()), flags.shared.is_quiet);
+  Progress progress("srh-identify", static_cast<int64_t>(calibration.trials.size()),
+                    flags.shared.is_quiet);
   for (size_t i = 0; i < calibration.trials.size(); ++i) {
     const auto& trial = calibration.trials[i];
     const auto unit = static_cast<int64_t>(i);
@@ -82,7 +86,8 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
     const auto make = [&] {
       const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
       const auto made = identifier.run(prompt, calibration.needles[trial.needle]);
-      shards.write(unit, [&](Hdf5Writer& file) { write_trial(file, made, config.layers, config.heads); });
+      shards.write(unit,
+                   [&](Hdf5Writer& file) { write_trial(file, made, config.layers, config.heads); });
     };
     const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
       result = read_trial(file, config.layers, config.heads);
@@ -96,8 +101,9 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
     }
     spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
                   calibration.needles[trial.needle].id, result.recall, result.reply);
-    progress.step(fmt::format("{}  {}/{} answered", best_heads(run.semantic), run.semantic.count, run.trials),
-                  is_new);
+    progress.step(
+        fmt::format("{}  {}/{} answered", best_heads(run.semantic), run.semantic.count, run.trials),
+        is_new);
   }
   return run;
 }
@@ -106,7 +112,8 @@ Profile make_profile(const IdentifyFlags& flags, const HeadRun& run, Session& se
                      const std::string& resolved) {
   Profile profile;
   profile.model = session.identity();
-  profile.provenance = make_provenance("srh-identify", flags.shared, resolved, session.dtype_name());
+  profile.provenance =
+      make_provenance("srh-identify", flags.shared, resolved, session.dtype_name());
   for (const auto& kind : flags.kinds) {
     profile.heads[kind] = kind == "semantic" ? run.semantic : run.traditional;
   }
@@ -119,6 +126,7 @@ Profile make_profile(const IdentifyFlags& flags, const HeadRun& run, Session& se
 int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
   apply_shared_flags(flags.shared);
   const auto protocol = IdentifyProtocol::named(flags.protocol);
+  check_output(flags.shared.output, output_mode(flags.shared));
   Session session(flags.shared);
   const auto calibration = plan(flags, protocol, session);
   const std::string resolved = resolved_flags(app);
@@ -133,7 +141,8 @@ int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
   }
   const auto run = run_trials(flags, protocol, calibration, session, shards);
   require(run.semantic.count > 0, Kind::input,
-          "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking can be "
+          "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking "
+          "can be "
           "made; try shorter --lengths",
           run.trials, protocol.gate_recall);
   const auto profile = make_profile(flags, run, session, resolved);

@@ -32,8 +32,8 @@ void EvictionErrorObserver::after_attention(const AttentionStep& step) {
 
 LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
                                      const ChatFormat& chat, const ProfileFacts& facts,
-                                     const Method& method, int64_t budget_tokens, const Sample& sample,
-                                     uint64_t seed) {
+                                     const Method& method, int64_t budget_tokens,
+                                     const Sample& sample, uint64_t seed) {
   const auto& config = model.config();
   LayerErrorSample result;
   result.prompt_sha256 = sha256(prompt_text(sample, chat));
@@ -41,8 +41,8 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
   const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
   const int64_t needed = prompt.total() + sample.max_new_tokens;
   require(needed <= config.max_tokens, Kind::input,
-          "sample {}: {} prompt tokens + {} new ones, the model takes {}", sample.id, prompt.total(),
-          sample.max_new_tokens, config.max_tokens);
+          "sample {}: {} prompt tokens + {} new ones, the model takes {}", sample.id,
+          prompt.total(), sample.max_new_tokens, config.max_tokens);
   if (prompt.total() <= budget_tokens) return result;
 
   const auto prefilled = prefill(model, prompt.context, method.needs().window_tokens);

@@ -26,6 +26,20 @@ std::vector<FieldInfo> fields_of(const ScorerInfo& scorer, const AllocatorInfo& 
   return fields;
 }
 
+/// Value as given, else the default.
+const ParamValue& value_of(const FieldInfo& field, const ParamMap& params) {
+  const auto given = params.find(field.name);
+  return given == params.end() ? field.default_value : given->second.value;
+}
+
+std::string make_scorer_key(const ScorerInfo& scorer, const ParamMap& params) {
+  std::string key(scorer.name);
+  for (const FieldInfo& field : scorer.fields()) {
+    key += fmt::format("|{}={}", field.name, to_string(value_of(field, params)));
+  }
+  return key;
+}
+
 /// The error of an unknown name, with the line that has it.
 template <class Find>
 decltype(auto) at_place(const std::string& where, Find&& find) {
@@ -66,6 +80,7 @@ Method read_method(const fs::path& file) {
     return find_allocator(method.allocator_name);
   });
   require_known_keys(method.params, fields_of(scorer, allocator), "method " + method.name);
+  method.scorer_key = make_scorer_key(scorer, method.params);
   method.scorer = scorer.make(method.params);
   method.allocator = allocator.make(method.params);
   return method;
@@ -102,9 +117,7 @@ std::string Method::resolved() const {
   const auto fields = fields_of(find_scorer(scorer_name), find_allocator(allocator_name));
   text += fields.empty() ? "params: {}\n" : "params:\n";
   for (const FieldInfo& field : fields) {
-    const auto given = params.find(field.name);
-    const ParamValue& value = given == params.end() ? field.default_value : given->second.value;
-    text += fmt::format("  {}: {}\n", field.name, yaml_text(value));
+    text += fmt::format("  {}: {}\n", field.name, yaml_text(value_of(field, params)));
   }
   return text;
 }

@@ -9,10 +9,11 @@ void require_part(bool is_needed, bool is_there, const Method& method, std::stri
                   std::string_view program, std::string_view profile_file) {
   if (!is_needed || is_there) return;
   if (profile_file.empty()) {
-    fail(Kind::config, "method {} needs {}: give --profile with what {} wrote", method.name, what, program);
+    fail(Kind::config, "method {} needs {}: give --profile with what {} wrote", method.name, what,
+         program);
   }
-  fail(Kind::config, "method {} needs {}, which {} lacks: run {} on it", method.name, what, profile_file,
-       program);
+  fail(Kind::config, "method {} needs {}, which {} lacks: run {} on it", method.name, what,
+       profile_file, program);
 }
 
 }  // namespace
@@ -21,8 +22,8 @@ void require_facts(const Method& method, const ProfileFacts& facts, std::string_
   const Needs needs = method.needs();
   require_part(needs.semantic_ranking, facts.semantic_ranking.has_value(), method,
                "semantic retrieval heads", "srh-identify", profile_file);
-  require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors", "layer-budget",
-               profile_file);
+  require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors",
+               "layer-budget", profile_file);
 }
 
 }  // namespace kvcal

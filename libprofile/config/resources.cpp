@@ -26,7 +26,8 @@ std::filesystem::path resource(std::string_view relative) {
     if (fs::exists(root / relative)) return root / relative;
     tried.push_back((root / relative).string());
   }
-  fail(Kind::config, "{} not found (tried {}); set KVCAL_HOME to the folder that holds configs and data",
+  fail(Kind::config,
+       "{} not found (tried {}); set KVCAL_HOME to the folder that holds configs and data",
        relative, fmt::join(tried, ", "));
 }
 

@@ -13,8 +13,12 @@ struct Suffix {
   std::string_view text;
   double factor;
 };
-constexpr Suffix kByteSuffixes[] = {{"KiB", 1024.0},      {"MiB", 1024.0 * 1024}, {"GiB", 1024.0 * 1024 * 1024},
-                                    {"kB", 1e3},          {"MB", 1e6},            {"GB", 1e9},
+constexpr Suffix kByteSuffixes[] = {{"KiB", 1024.0},
+                                    {"MiB", 1024.0 * 1024},
+                                    {"GiB", 1024.0 * 1024 * 1024},
+                                    {"kB", 1e3},
+                                    {"MB", 1e6},
+                                    {"GB", 1e9},
                                     {"B", 1}};
 
 double parse_positive(std::string_view digits, std::string_view whole) {
@@ -34,14 +38,15 @@ Budget Budget::parse(std::string_view text) {
   if (text.ends_with('%')) {
     budget.unit_ = Unit::percent;
     budget.value_ = parse_positive(text.substr(0, text.size() - 1), text);
-    require(budget.value_ <= 100, Kind::config, "budget '{}' is more than the whole prompt, need <= 100%",
-            text);
+    require(budget.value_ <= 100, Kind::config,
+            "budget '{}' is more than the whole prompt, need <= 100%", text);
     return budget;
   }
   for (const auto& suffix : kByteSuffixes) {
     if (!text.ends_with(suffix.text)) continue;
     budget.unit_ = Unit::bytes;
-    budget.value_ = parse_positive(text.substr(0, text.size() - suffix.text.size()), text) * suffix.factor;
+    budget.value_ =
+        parse_positive(text.substr(0, text.size() - suffix.text.size()), text) * suffix.factor;
     return budget;
   }
   budget.value_ = parse_positive(text, text);
@@ -50,17 +55,19 @@ Budget Budget::parse(std::string_view text) {
   return budget;
 }
 
-int64_t Budget::tokens(int64_t prompt_tokens, const ModelConfig& model, int64_t element_bytes) const {
+int64_t Budget::tokens(int64_t prompt_tokens, const ModelConfig& model,
+                       int64_t element_bytes) const {
   double exact = value_;
   if (unit_ == Unit::percent) exact = static_cast<double>(prompt_tokens) * value_ / 100.0;
   if (unit_ == Unit::bytes) {
-    exact = value_ / static_cast<double>(model.layers * model.kv_heads * model.entry_bytes(element_bytes));
+    exact = value_ /
+            static_cast<double>(model.layers * model.kv_heads * model.entry_bytes(element_bytes));
   }
   // 1e-9: 7 % of 100 tokens is 7.000000000000001 or 6.999999999999999 in floating point.
   const auto whole = static_cast<int64_t>(std::floor(exact + 1e-9));
   require(whole >= 1, Kind::config,
-          "budget {} is {:.3g} entries per layer and KV head for a prompt of {} tokens, need >= 1", text_,
-          exact, prompt_tokens);
+          "budget {} is {:.3g} entries per layer and KV head for a prompt of {} tokens, need >= 1",
+          text_, exact, prompt_tokens);
   return whole;
 }
 

@@ -14,8 +14,8 @@ struct Compressor::Impl {
   const Prefilled& prompt;
   const ProfileFacts& facts;
   uint64_t seed;
-  /// By scorer object: two budgets of a method share a scorer, and so its scores.
-  std::map<const Scorer*, std::vector<at::Tensor>> scores;
+  /// By Method::scorer_key: [layers], each [kv_heads, tokens] f32.
+  std::map<std::string, std::vector<at::Tensor>> scores;
 
   LayerView view(int64_t layer, int64_t window_tokens) const {
     LayerView view;
@@ -24,7 +24,8 @@ struct Compressor::Impl {
       const auto& gathered = prompt.window_queries.at(static_cast<size_t>(layer));
       view.queries = gathered.narrow(1, gathered.size(1) - window_tokens, window_tokens);
     } else {
-      view.queries = at::empty({model.config().heads, 0, model.config().head_dim}, model.cache_options());
+      view.queries =
+          at::empty({model.config().heads, 0, model.config().head_dim}, model.cache_options());
     }
     view.keys = prompt.cache.tail_keys(layer);
     view.values = prompt.cache.tail_values(layer);
@@ -34,13 +35,12 @@ struct Compressor::Impl {
     return view;
   }
 
-  /// [layers], each [kv_heads, tokens] f32
-  const std::vector<at::Tensor>& scores_of(const Scorer& scorer) {
-    auto [entry, is_new] = scores.try_emplace(&scorer);
+  const std::vector<at::Tensor>& scores_of(const Method& method) {
+    auto [entry, is_new] = scores.try_emplace(method.scorer_key);
     if (is_new) {
-      const int64_t window = scorer.needs().window_tokens;
+      const int64_t window = method.scorer->needs().window_tokens;
       for (int64_t layer = 0; layer < model.config().layers; ++layer) {
-        entry->second.push_back(scorer.score(view(layer, window)));
+        entry->second.push_back(method.scorer->score(view(layer, window)));
       }
     }
     return entry->second;
@@ -52,7 +52,7 @@ struct Compressor::Impl {
     request.kv_heads = model.config().kv_heads;
     request.tokens = prompt.tokens();
     request.budget_tokens = budget_tokens;
-    request.scores = scores_of(*method.scorer);
+    request.scores = scores_of(method);
     request.profile = &facts;
     const auto kept = method.allocator->allocate(request);  // [layers, kv_heads] i64
     const int64_t sum = kept.sum().item<int64_t>();
@@ -69,25 +69,27 @@ Compressor::Compressor(const Model& model, const Prefilled& prompt, const Profil
 
 Compressor::~Compressor() = default;
 
-Compression Compressor::compress(const Method& method, int64_t budget_tokens, int64_t tail_capacity) {
+Compression Compressor::compress(const Method& method, int64_t budget_tokens,
+                                 int64_t tail_capacity) {
   const auto& prompt = impl_->prompt;
   if (method.is_full() || budget_tokens >= prompt.tokens()) {
     return {{}, prompt.cache.sealed(tail_capacity), !method.is_full()};
   }
   const int64_t least = method.needs().min_budget_tokens;
   require(budget_tokens >= least, Kind::config,
-          "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})", method.name,
-          budget_tokens, least, prompt.tokens());
+          "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})",
+          method.name, budget_tokens, least, prompt.tokens());
 
   const auto counts = impl_->allocate(method, budget_tokens);  // [layers, kv_heads]
-  const auto& scores = impl_->scores_of(*method.scorer);
+  const auto& scores = impl_->scores_of(method);
   std::vector<KeepSet> kept;
   std::vector<CompactLayer> layers;
   for (int64_t layer = 0; layer < impl_->model.config().layers; ++layer) {
     kept.push_back(select_top(scores[static_cast<size_t>(layer)], counts[layer]));
     require(at::equal(kept.back().offsets.diff(), counts[layer]), Kind::internal,
             "method {}: layer {} did not keep what was allocated", method.name, layer);
-    layers.push_back(gather(prompt.cache.tail_keys(layer), prompt.cache.tail_values(layer), kept.back()));
+    layers.push_back(
+        gather(prompt.cache.tail_keys(layer), prompt.cache.tail_values(layer), kept.back()));
   }
   return {std::move(kept), CompactCache(std::move(layers), prompt.tokens(), tail_capacity), false};
 }

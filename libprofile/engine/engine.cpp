@@ -56,8 +56,8 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
     const auto prompt = tokenize_prompt(sample, chat_, tokenizer_, visibility);
     const int64_t needed = prompt.total() + sample.max_new_tokens;
     require(needed <= model_.config().max_tokens, Kind::input,
-            "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task, sample.id,
-            prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
+            "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task,
+            sample.id, prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
     const auto prefilled = prefill(model_, prompt.context, window_of(variants));
     // The sample's own seed: neither order nor the other samples can change what is drawn.
     Compressor compressor(model_, prefilled, facts_, stable_hash(task + '/' + sample.id, seed_));
@@ -86,8 +86,8 @@ SampleRecord Engine::run_variant(const Sample& sample, const Variant& variant,
   if (question > 0) {
     first_logits = model_.forward(prompt.question, compression.cache, LogitsWanted::last);
   }
-  const auto generation = generate(model_, compression.cache, first_logits, sample.max_new_tokens,
-                                   config.stop_ids);
+  const auto generation =
+      generate(model_, compression.cache, first_logits, sample.max_new_tokens, config.stop_ids);
 
   SampleRecord record;
   record.sample = sample.id;

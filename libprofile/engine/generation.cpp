@@ -19,8 +19,8 @@ int64_t greedy_choice(const at::Tensor& logits) {
 }  // namespace
 
 Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
-                    int64_t max_new_tokens, std::span<const int64_t> stop_ids, LayerObserver* observer,
-                    const std::function<bool(int64_t)>& on_token) {
+                    int64_t max_new_tokens, std::span<const int64_t> stop_ids,
+                    LayerObserver* observer, const std::function<bool(int64_t)>& on_token) {
   const auto start = std::chrono::steady_clock::now();
   Generation generation;
   at::Tensor logits = first_logits;
@@ -33,7 +33,8 @@ Generation generate(const Model& model, CompactCache& cache, const at::Tensor& f
     logits = model.forward(std::span(&id, 1), cache, LogitsWanted::last, observer);
     ++generation.steps;
   }
-  generation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  generation.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return generation;
 }
 

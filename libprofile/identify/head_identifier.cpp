@@ -26,8 +26,8 @@ void add(const std::vector<float>& scores, int64_t layers, int64_t heads, HeadSc
 
 }  // namespace
 
-HeadIdentifier::HeadIdentifier(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
-                               IdentifyProtocol protocol)
+HeadIdentifier::HeadIdentifier(const Model& model, const Tokenizer& tokenizer,
+                               const ChatFormat& chat, IdentifyProtocol protocol)
     : model_(model), tokenizer_(tokenizer), chat_(chat), protocol_(std::move(protocol)) {}
 
 std::string HeadIdentifier::prompt(const Trial& trial, const std::vector<Needle>& needles,
@@ -55,7 +55,7 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
   const auto& config = model_.config();
   TrialResult result;
   result.prompt_sha256 = sha256(prompt);
-  const auto ids = tokenizer_.encode(prompt);
+  const auto ids = tokenizer_.encode(prompt, !protocol_.uses_chat || chat_.adds_special_tokens());
   result.prompt_tokens = static_cast<int64_t>(ids.size());
   const int64_t needed = result.prompt_tokens + protocol_.max_new_tokens;
   require(needed <= config.max_tokens, Kind::input,

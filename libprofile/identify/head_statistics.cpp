@@ -26,15 +26,16 @@ std::vector<HeadSummary> top_heads(const HeadScores& scores, int64_t n,
   const auto mean = scores.mean();
   std::vector<size_t> order(mean.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return mean[a] > mean[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return mean[a] > mean[b]; });
   order.resize(std::min(order.size(), static_cast<size_t>(n)));
 
   std::vector<HeadSummary> heads;
   for (size_t index : order) {
     std::vector<double> values;
     for (int64_t prompt = 0; prompt < scores.count; ++prompt) {
-      values.push_back(
-          static_cast<double>(scores.per_prompt[static_cast<size_t>(prompt) * mean.size() + index]));
+      values.push_back(static_cast<double>(
+          scores.per_prompt[static_cast<size_t>(prompt) * mean.size() + index]));
     }
     const auto flat = static_cast<int64_t>(index);
     heads.push_back({flat / scores.heads, flat % scores.heads, mean[index],

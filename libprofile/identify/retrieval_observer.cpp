@@ -20,10 +20,13 @@ RetrievalObserver::RetrievalObserver(int64_t layers, int64_t heads, std::vector<
 }
 
 void RetrievalObserver::after_attention(const AttentionStep& step) {
-  require(step.queries.size(1) == 1, Kind::internal, "head scores are taken from decode steps only");
+  require(step.queries.size(1) == 1, Kind::internal,
+          "head scores are taken from decode steps only");
   // The prefix is the whole prompt, so a column is a position.
-  const auto row = attention_row(step.queries.select(1, 0), step.cache, step.scale);  // [heads, seen]
-  const auto mass = row.narrow(1, span_.begin, span_.size()).sum(1, false, at::kDouble).to(at::kCPU);
+  const auto row =
+      attention_row(step.queries.select(1, 0), step.cache, step.scale);  // [heads, seen]
+  const auto mass =
+      row.narrow(1, span_.begin, span_.size()).sum(1, false, at::kDouble).to(at::kCPU);
   const auto top = row.argmax(1).to(at::kCPU);  // [heads]
   const auto first = static_cast<size_t>(step.layer * heads_);
   std::copy_n(mass.const_data_ptr<double>(), heads_, mass_.begin() + static_cast<int64_t>(first));
@@ -43,7 +46,9 @@ void RetrievalObserver::token_chosen(int64_t id) {
   }
 }
 
-std::vector<float> RetrievalObserver::semantic() const { return {semantic_.begin(), semantic_.end()}; }
+std::vector<float> RetrievalObserver::semantic() const {
+  return {semantic_.begin(), semantic_.end()};
+}
 
 std::vector<float> RetrievalObserver::traditional() const {
   return {traditional_.begin(), traditional_.end()};

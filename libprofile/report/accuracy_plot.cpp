@@ -24,7 +24,9 @@ struct Panel {
   double full_score = std::nan("");
 };
 
-std::string panel_title(const Cell& cell) { return cell.task + ", " + cell.visibility; }
+std::string panel_title(const Cell& cell) {
+  return cell.task + ", " + cell.visibility;
+}
 
 std::string escape(std::string text) {
   for (char& c : text) {
@@ -37,7 +39,8 @@ std::vector<std::pair<std::string, Panel>> make_panels(const std::vector<Cell>& 
   std::vector<std::pair<std::string, Panel>> panels;
   for (const auto& cell : cells) {
     const auto title = panel_title(cell);
-    auto found = std::find_if(panels.begin(), panels.end(), [&](const auto& p) { return p.first == title; });
+    auto found =
+        std::find_if(panels.begin(), panels.end(), [&](const auto& p) { return p.first == title; });
     if (found == panels.end()) found = panels.insert(panels.end(), {title, {}});
     auto& panel = found->second;
     if (cell.budget == "full") {
@@ -50,9 +53,8 @@ std::vector<std::pair<std::string, Panel>> make_panels(const std::vector<Cell>& 
   }
   for (auto& [title, panel] : panels) {
     for (auto& [method, curve] : panel.curves) {
-      std::sort(curve.begin(), curve.end(), [](const Cell& a, const Cell& b) {
-        return a.budget_fraction < b.budget_fraction;
-      });
+      std::sort(curve.begin(), curve.end(),
+                [](const Cell& a, const Cell& b) { return a.budget_fraction < b.budget_fraction; });
     }
   }
   return panels;
@@ -76,18 +78,24 @@ std::string draw_panel(const std::string& title, const Panel& panel, size_t inde
     const std::string name = fmt::format("p{}m{}", index, m);
     const char* colour = kColours[m % std::size(kColours)];
     data += data_block(name, panel.curves.at(method));
-    bands += fmt::format("  ${} using 1:3:4 with filledcurves fillcolor rgb '{}' notitle, \\\n", name, colour);
-    lines += fmt::format("  ${} using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}' title \"{}\", \\\n",
-                         name, colour, escape(method));
+    bands += fmt::format("  ${} using 1:3:4 with filledcurves fillcolor rgb '{}' notitle, \\\n",
+                         name, colour);
+    lines += fmt::format(
+        "  ${} using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}' title \"{}\", \\\n", name,
+        colour, escape(method));
   }
   std::string full = "  1/0 notitle\n";
   if (!std::isnan(panel.full_score)) {
-    full = fmt::format("  {} with lines dashtype 2 lc rgb '#666666' title \"full cache\"\n", panel.full_score);
+    full = fmt::format("  {} with lines dashtype 2 lc rgb '#666666' title \"full cache\"\n",
+                       panel.full_score);
   }
-  return fmt::format("{}set title \"{}\" noenhanced\nplot \\\n{}{}{}", data, escape(title), bands, lines, full);
+  return fmt::format("{}set title \"{}\" noenhanced\nplot \\\n{}{}{}", data, escape(title), bands,
+                     lines, full);
 }
 
-FILE* open_gnuplot() { return popen("gnuplot 2>&1 >/dev/null", "w"); }
+FILE* open_gnuplot() {
+  return popen("gnuplot 2>&1 >/dev/null", "w");
+}
 
 }  // namespace
 
@@ -103,24 +111,28 @@ std::string accuracy_script(const std::vector<Cell>& cells, const std::filesyste
   const auto panels = make_panels(cells);
   const auto rows = static_cast<int64_t>(std::max<size_t>(1, panels.size()));
   const bool is_svg = file.extension() == ".svg";
-  std::string text = is_svg ? fmt::format("set terminal svg size 760,{} font 'sans,13' background '#ffffff'\n",
-                                          400 * rows)
-                            : fmt::format("set terminal pngcairo size 1000,{} font 'sans,12'\n", 520 * rows);
+  std::string text =
+      is_svg ? fmt::format("set terminal svg size 760,{} font 'sans,13' background '#ffffff'\n",
+                           400 * rows)
+             : fmt::format("set terminal pngcairo size 1000,{} font 'sans,12'\n", 520 * rows);
   text += fmt::format("set output \"{}\"\n", escape(file.string()));
   text +=
-      "set style fill transparent solid 0.15 noborder\nset grid ytics lc rgb '#dddddd'\nset border 3\n"
+      "set style fill transparent solid 0.15 noborder\nset grid ytics lc rgb '#dddddd'\nset border "
+      "3\n"
       "set tics nomirror\nset key outside right top Left reverse noenhanced\n"
       "set logscale x 2\nset xlabel 'kept share of the KV cache (%, log scale)'\n"
       "set ylabel 'score'\nset yrange [0:1.02]\nset format x '%g'\n";
   text += fmt::format("set multiplot layout {},1\n", rows);
-  for (size_t i = 0; i < panels.size(); ++i) text += draw_panel(panels[i].first, panels[i].second, i);
+  for (size_t i = 0; i < panels.size(); ++i)
+    text += draw_panel(panels[i].first, panels[i].second, i);
   return text + "unset multiplot\n";
 }
 
 void plot_accuracy(const std::vector<Cell>& cells, const std::filesystem::path& file) {
   require_plot_format(file);
-  const bool has_curve =
-      std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.budget != "full" && cell.n > 0; });
+  const bool has_curve = std::any_of(cells.begin(), cells.end(), [](const Cell& cell) {
+    return cell.budget != "full" && cell.n > 0;
+  });
   require(has_curve, Kind::config, "--plot {}: no compressed variant to draw", file.string());
   FILE* gnuplot = open_gnuplot();
   require(gnuplot != nullptr, Kind::config, "--plot {}: gnuplot cannot be started", file.string());

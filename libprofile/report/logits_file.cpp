@@ -9,7 +9,8 @@
 
 namespace kvcal {
 
-void save_logits(const std::filesystem::path& file, std::span<const int64_t> ids, const at::Tensor& logits) {
+void save_logits(const std::filesystem::path& file, std::span<const int64_t> ids,
+                 const at::Tensor& logits) {
   Hdf5Writer writer(file);
   writer.write_attribute<std::string>("/", "format", "kvcal.logits/1");
   writer.write<int32_t>("/tokens", std::vector<int32_t>(ids.begin(), ids.end()),

@@ -16,6 +16,7 @@
 #include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/needle.hpp"
 #include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/statistics.hpp"
 #include "kvcal/profile/task.hpp"
 
 namespace kvcal {
@@ -34,7 +35,8 @@ struct NiahParams {
   std::string metric = "niah_rouge1_recall";
   std::string placement = "sound";
   std::string preamble;
-  std::string instruction = "\n\nAccording to the text above: {question}";
+  std::string instruction =
+      "\n\nAnswer the question based on the text above.\n\nQuestion: {question}\nAnswer:";
   int64_t max_new_tokens = 48;
   int64_t reserve_tokens = 200;
   bool chat = true;
@@ -63,14 +65,6 @@ struct NiahParams {
 /// A path as given, else below the folders that hold our own data.
 std::filesystem::path data_path(const std::string& path) {
   return std::filesystem::exists(path) ? std::filesystem::path(path) : resource(path);
-}
-
-/// splitmix64 (Steele, Lea, Flood 2014): well mixed start offsets from consecutive numbers.
-uint64_t mixed(uint64_t x) {
-  x += 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
 }
 
 void require_distinct(std::vector<double> values, std::string_view name) {
@@ -173,7 +167,7 @@ class Niah : public Task {
     request.reserve_tokens = params_.reserve_tokens;
     request.depth = depth;
     request.start_token =
-        static_cast<int64_t>(mixed(mixed(context_.seed) + static_cast<uint64_t>(index)) %
+        static_cast<int64_t>(random_bits(context_.seed, static_cast<uint64_t>(index)) %
                              static_cast<uint64_t>(haystack.tokens()));
     request.placement = params_.placement == "sound" ? Placement::sound : Placement::compresskv;
     return haystack.fill(needle, request);

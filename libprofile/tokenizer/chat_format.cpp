@@ -96,6 +96,20 @@ ChatFormat ChatFormat::load(const fs::path& yaml) {
   return format;
 }
 
+ChatFormat ChatFormat::named(std::string_view spec) {
+  if (spec.ends_with(".yaml")) return load(spec);
+  const fs::path folder = resource("configs/models");
+  std::vector<std::string> known;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".yaml") known.push_back(entry.path().stem().string());
+  }
+  std::sort(known.begin(), known.end());
+  require(std::find(known.begin(), known.end(), spec) != known.end(), Kind::config,
+          "unknown chat format '{}'{} (known: {}; or a path ending in .yaml)", spec,
+          nearest_hint(spec, known), fmt::join(known, ", "));
+  return load(folder / fmt::format("{}.yaml", spec));
+}
+
 ChatFormat ChatFormat::for_model(const fs::path& model_directory, const ModelConfig& config) {
   const Facts model{config.name, config.model_type, read_chat_template(model_directory)};
   std::vector<fs::path> files;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Built from the code blocks of docs/adding-a-method.md: the scorer table of this program is generated
-// from the extracted file alone.
+// Built from the code blocks of docs/adding-a-method.md: the scorer table of this program is
+// generated from the extracted file alone.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +33,8 @@ TEST(AddingAMethod, TheDocumentedYamlLoadsAndKeepsWhatTheTextSays) {
   EXPECT_EQ(scores[0][17].item<float>(), 0);
   EXPECT_TRUE(std::isinf(scores[1][24].item<float>()));
   const auto kept = select_top(scores, at::full({2}, 10, at::kLong));
-  EXPECT_TRUE(at::equal(kept.of_head(0), at::tensor({0, 8, 24, 25, 26, 27, 28, 29, 30, 31}, at::kLong)));
+  EXPECT_TRUE(
+      at::equal(kept.of_head(0), at::tensor({0, 8, 24, 25, 26, 27, 28, 29, 30, 31}, at::kLong)));
 }
 
 }  // namespace

@@ -13,7 +13,9 @@ namespace kvcal::test {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path if_there(const fs::path& path) { return fs::exists(path) ? path : fs::path(); }
+fs::path if_there(const fs::path& path) {
+  return fs::exists(path) ? path : fs::path();
+}
 
 /// Removes what the tests of this process left.
 struct ScratchRoot {
@@ -26,9 +28,13 @@ struct ScratchRoot {
 
 }  // namespace
 
-fs::path source_dir() { return resource("tests").parent_path(); }
+fs::path source_dir() {
+  return resource("tests").parent_path();
+}
 
-fs::path test_file(std::string_view relative) { return resource("tests") / relative; }
+fs::path test_file(std::string_view relative) {
+  return resource("tests") / relative;
+}
 
 fs::path smollm2() {
   if (const char* given = std::getenv("KVCAL_TEST_MODEL")) return if_there(given);
@@ -36,7 +42,8 @@ fs::path smollm2() {
 }
 
 fs::path external_data(std::string_view relative) {
-  if (const char* given = std::getenv("KVCAL_EXTERNAL_DATA")) return if_there(fs::path(given) / relative);
+  if (const char* given = std::getenv("KVCAL_EXTERNAL_DATA"))
+    return if_there(fs::path(given) / relative);
   return if_there(source_dir().parent_path() / "shared" / "data" / relative);
 }
 

@@ -16,7 +16,8 @@ std::filesystem::path test_file(std::string_view relative);
 /// models/SmolLM2-135M-Instruct (or $KVCAL_TEST_MODEL); empty when it was not fetched.
 std::filesystem::path smollm2();
 
-/// Third-party data kept outside the project ($KVCAL_EXTERNAL_DATA, else ../shared/data); empty when absent.
+/// Third-party data kept outside the project ($KVCAL_EXTERNAL_DATA, else ../shared/data); empty
+/// when absent.
 std::filesystem::path external_data(std::string_view relative);
 
 /// A fresh directory, removed at the end of the program.

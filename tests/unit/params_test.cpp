@@ -20,7 +20,9 @@ struct Example {
   }
 };
 
-ParamMap one(const std::string& key, ParamValue value) { return {{key, {std::move(value), "a.yaml:3"}}}; }
+ParamMap one(const std::string& key, ParamValue value) {
+  return {{key, {std::move(value), "a.yaml:3"}}};
+}
 
 std::string error_of(const ParamMap& map) {
   try {

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
-INSTRUCTION = "\n\nAnswer the question with the exact words of the text above. {question}"
+INSTRUCTION = "\n\nAnswer the question based on the text above.\n\nQuestion: {question}\nAnswer:"
 MAX_NEW_TOKENS = 50
 
 

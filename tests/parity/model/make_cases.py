@@ -85,9 +85,6 @@ def write_tiny_tokenizer():
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>",
         "add_bos_token": False, "clean_up_tokenization_spaces": False, "model_max_length": 1024,
-        "chat_template": "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
-                         "message['content'] + '<|im_end|>\n' }}{% endfor %}"
-                         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
     }
     (HERE / "tiny_llama/tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 

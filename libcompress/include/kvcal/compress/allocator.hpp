@@ -16,8 +16,9 @@ namespace kvcal {
 struct AllocationRequest {
   int64_t layers = 0;
   int64_t kv_heads = 0;
-  int64_t tokens = 0;         ///< prompt tokens; no KV head can keep more
-  int64_t budget_tokens = 0;  ///< B: entries kept per layer and KV head on average, protected included
+  int64_t tokens = 0;  ///< prompt tokens; no KV head can keep more
+  int64_t budget_tokens =
+      0;  ///< B: entries kept per layer and KV head on average, protected included
   /// Scores of each layer as the scorer gave them, [kv_heads, tokens] f32; empty unless needed.
   std::span<const at::Tensor> scores;
   const ProfileFacts* profile = nullptr;
@@ -33,14 +34,16 @@ class Allocator {
 
   /// Splits request.total() entries.
   ///
-  /// @param request  budget_tokens < tokens (longer budgets keep the prompt whole: the engine's business)
+  /// @param request  budget_tokens < tokens (longer budgets keep the prompt whole: the engine's
+  /// business)
   /// @return  [layers, kv_heads] i64 on the CPU, each in 1 .. tokens, sum exactly request.total()
   /// @throws  Error{Kind::config}  the budget is below what the rule needs
   virtual at::Tensor allocate(const AllocationRequest& request) const = 0;
 };
 
 /// One row of the generated table; allocators/<stem>.cpp ends in
-/// `extern constexpr AllocatorInfo allocator_<stem> = describe_allocator<Class>("<stem>", "one line");`
+/// `extern constexpr AllocatorInfo allocator_<stem> = describe_allocator<Class>("<stem>", "one
+/// line");`
 struct AllocatorInfo {
   std::string_view name;
   std::string_view summary;
@@ -63,8 +66,8 @@ std::span<const AllocatorInfo* const> allocator_table();
 const AllocatorInfo& find_allocator(std::string_view name);
 
 /// CompressKV's error-aware budgets of layers (arXiv:2508.02401; its
-/// error_aware_layer_budget_allocation): minimum for all, the rest in proportion to importance, clipped,
-/// then moved one token at a time until the sum is exact.
+/// error_aware_layer_budget_allocation): minimum for all, the rest in proportion to importance,
+/// clipped, then moved one token at a time until the sum is exact.
 ///
 /// @param importance  [layers] >= 0, sums to 1
 /// @param min_tokens, max_tokens  per layer; layers * min <= total <= layers * max

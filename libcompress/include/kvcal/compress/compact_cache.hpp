@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CompactCache: the KV cache of one sequence, one entry list per layer and KV head.
 //
-// Each layer is a prefix and a tail. The prefix is what a prompt was cut down to (or the whole prompt);
-// it is immutable, ragged over KV heads and shared by copies. The tail holds the tokens appended since
-// (prompt tokens during prefill; question and generated tokens later), the same ones for all KV heads.
-// Entries keep the RoPE phase of their original position; new tokens continue at the original position.
+// Each layer is a prefix and a tail. The prefix is what a prompt was cut down to (or the whole
+// prompt); it is immutable, ragged over KV heads and shared by copies. The tail holds the tokens
+// appended since (prompt tokens during prefill; question and generated tokens later), the same ones
+// for all KV heads. Entries keep the RoPE phase of their original position; new tokens continue at
+// the original position.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -72,10 +73,12 @@ class CompactCache {
   at::Tensor tail_keys(int64_t layer) const;
   at::Tensor tail_values(int64_t layer) const;
 
-  /// Same prefix (shared memory), empty tail with its own room: one per variant, question or answer.
+  /// Same prefix (shared memory), empty tail with its own room: one per variant, question or
+  /// answer.
   CompactCache fork(int64_t tail_capacity) const;
 
-  /// The prefilled prompt (empty prefix, tail only) as an uncut prefix; no copy when the tail is full.
+  /// The prefilled prompt (empty prefix, tail only) as an uncut prefix; no copy when the tail is
+  /// full.
   CompactCache sealed(int64_t tail_capacity) const;
 
  private:

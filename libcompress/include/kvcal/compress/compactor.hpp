@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a layer's entries become a CompactLayer. `gather` copies the kept ones, so that the memory of the
-// others can be freed: physical eviction.
+// How a layer's entries become a CompactLayer. `gather` copies the kept ones, so that the memory of
+// the others can be freed: physical eviction.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -25,7 +25,8 @@ class Error : public std::runtime_error {
   Kind kind_;
 };
 
-/// Throws Error{kind, message}. The message says what is wrong, the value, what would be right, where.
+/// Throws Error{kind, message}. The message says what is wrong, the value, what would be right,
+/// where.
 template <class... Args>
 [[noreturn]] void fail(Kind kind, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(kind, fmt::format(format, std::forward<Args>(args)...));
@@ -36,7 +37,8 @@ void require(bool condition, Kind kind, fmt::format_string<Args...> format, Args
   if (!condition) throw Error(kind, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// The known name nearest to `name` (edit distance), as ", did you mean 'x'?"; empty if none is near.
+/// The known name nearest to `name` (edit distance), as ", did you mean 'x'?"; empty if none is
+/// near.
 std::string nearest_hint(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace kvcal

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention kernels: the same function on every device; kernels/cpu, kernels/cuda or kernels/no_cuda do
-// the work.
+// Attention kernels: the same function on every device; kernels/cpu, kernels/cuda or
+// kernels/no_cuda do the work.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -2,8 +2,9 @@
 // What a scorer or compactor sees of one layer of one prompt, and what it may ask for beforehand.
 //
 // Convention of the whole library: one prompt at a time, no batch dimension; order of dimensions is
-// always [heads, tokens, head_dim]; tensors are contiguous in head_dim; query head h belongs to KV head
-// h / group, group = heads / kv_heads (contiguous groups); RoPE is already applied to queries and keys.
+// always [heads, tokens, head_dim]; tensors are contiguous in head_dim; query head h belongs to KV
+// head h / group, group = heads / kv_heads (contiguous groups); RoPE is already applied to queries
+// and keys.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -35,12 +36,12 @@ struct Needs {
 
 struct LayerView {
   int64_t layer = 0;
-  at::Tensor queries;        ///< [heads, window, head_dim], of the last prompt tokens; window >= needs
-  at::Tensor keys;           ///< [kv_heads, tokens, head_dim]
-  at::Tensor values;         ///< [kv_heads, tokens, head_dim]
-  at::Tensor output_weight;  ///< [hidden, heads * head_dim]
+  at::Tensor queries;  ///< [heads, window, head_dim], of the last prompt tokens; window >= needs
+  at::Tensor keys;     ///< [kv_heads, tokens, head_dim]
+  at::Tensor values;   ///< [kv_heads, tokens, head_dim]
+  at::Tensor output_weight;               ///< [hidden, heads * head_dim]
   const ProfileFacts* profile = nullptr;  ///< never null when Needs asked for a part of it
-  uint64_t seed = 0;                      ///< of run and sample; the only randomness a method may use
+  uint64_t seed = 0;  ///< of run and sample; the only randomness a method may use
 
   int64_t heads() const { return queries.size(0); }
   int64_t kv_heads() const { return keys.size(0); }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters of scorers, allocators and tasks: one field list per struct, and everything else (strict
-// reading, range checks, help, documentation, provenance) comes from it.
+// Parameters of scorers, allocators and tasks: one field list per struct, and everything else
+// (strict reading, range checks, help, documentation, provenance) comes from it.
 //
 //   struct SnapKvParams {
 //     int64_t window_tokens = 32;
 //     std::string pool = "avg";
 //     template <class Visitor> void visit(Visitor& v) {
-//       v.field("window_tokens", window_tokens, at_least(1), "last prompt tokens whose queries score");
-//       v.field("pool", pool, one_of({"avg", "max"}), "pooling of scores along tokens");
+//       v.field("window_tokens", window_tokens, at_least(1), "last prompt tokens whose queries
+//       score"); v.field("pool", pool, one_of({"avg", "max"}), "pooling of scores along tokens");
 //     }
 //   };
 //
@@ -51,7 +51,9 @@ struct Range {
 Range at_least(double low);
 Range between(double low, double high);
 Range one_of(std::initializer_list<std::string> choices);
-inline Range any() { return {}; }
+inline Range any() {
+  return {};
+}
 
 /// One line of a field list, for help and documentation.
 struct FieldInfo {
@@ -84,8 +86,10 @@ class FieldReader {
 
  private:
   static void assign(std::string_view name, const ParamEntry& entry, const Range& range, bool& out);
-  static void assign(std::string_view name, const ParamEntry& entry, const Range& range, int64_t& out);
-  static void assign(std::string_view name, const ParamEntry& entry, const Range& range, double& out);
+  static void assign(std::string_view name, const ParamEntry& entry, const Range& range,
+                     int64_t& out);
+  static void assign(std::string_view name, const ParamEntry& entry, const Range& range,
+                     double& out);
   static void assign(std::string_view name, const ParamEntry& entry, const Range& range,
                      std::string& out);
   static void assign(std::string_view name, const ParamEntry& entry, const Range& range,
@@ -102,8 +106,8 @@ std::vector<FieldInfo> list_fields() {
   return lister.fields;
 }
 
-/// Fields present in `map` replace the defaults; keys that Params lacks are left to the caller, which
-/// checks them with require_known_keys against all the parts of a method.
+/// Fields present in `map` replace the defaults; keys that Params lacks are left to the caller,
+/// which checks them with require_known_keys against all the parts of a method.
 template <class Params>
 Params read_params(const ParamMap& map) {
   Params params;
@@ -113,6 +117,7 @@ Params read_params(const ParamMap& map) {
 }
 
 /// @throws Error{config} naming the unknown key, its place, the known ones and the nearest
-void require_known_keys(const ParamMap& map, const std::vector<FieldInfo>& known, std::string_view owner);
+void require_known_keys(const ParamMap& map, const std::vector<FieldInfo>& known,
+                        std::string_view owner);
 
 }  // namespace kvcal

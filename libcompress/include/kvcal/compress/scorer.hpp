@@ -27,7 +27,8 @@ class Scorer {
   /// @return  [kv_heads, tokens] f32, device of view.keys; larger = keep; +inf = always kept
   /// @throws  Error{Kind::shape}    a stated shape, dtype or device does not hold
   ///          Error{Kind::numeric}  a score is NaN
-  /// Pure: same input, same output, no state, safe from several threads; randomness from view.seed only.
+  /// Pure: same input, same output, no state, safe from several threads; randomness from view.seed
+  /// only.
   virtual at::Tensor score(const LayerView& view) const = 0;
 };
 

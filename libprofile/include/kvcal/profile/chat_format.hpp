@@ -2,7 +2,8 @@
 // ChatFormat: how a model family wraps a user turn, read from configs/models/<family>.yaml:
 //
 //   name: smollm2
-//   match:                       all that is given must hold, except that either `contains` suffices
+//   match:                       all that is given must hold, except that either `contains`
+//   suffices
 //     model_type: llama          of config.json
 //     template_contains: SmolLM  part of the model's own chat template
 //     name_contains: SmolLM2     part of the directory's name
@@ -29,7 +30,12 @@ class ChatFormat {
 
   /// The format in configs/models whose `match` fits the model.
   /// @throws Error{config} none fits, or two fit equally; lists the known ones
-  static ChatFormat for_model(const std::filesystem::path& model_directory, const ModelConfig& config);
+  static ChatFormat for_model(const std::filesystem::path& model_directory,
+                              const ModelConfig& config);
+
+  /// @param spec  name in configs/models, or a path ending in .yaml
+  /// @throws Error{config} unknown name (lists the known ones and the nearest), or as `load`
+  static ChatFormat named(std::string_view spec);
 
   const std::string& name() const { return name_; }
   /// Text before and after the user's message; the whole prompt is prefix + message + suffix.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Engine: one prefill per prompt, every method and budget from it. A scorer scores once per prompt, each
-// budget slices the same ranking, and each variant decodes over a cache that holds the kept entries only.
+// Engine: one prefill per prompt, every method and budget from it. A scorer scores once per prompt,
+// each budget slices the same ranking, and each variant decodes over a cache that holds the kept
+// entries only.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@
 
 namespace kvcal {
 
-/// What compression may see. aware: the whole prompt with its question. agnostic: the context only; the
-/// question then runs over the compacted cache at the original positions.
+/// What compression may see. aware: the whole prompt with its question. agnostic: the context only;
+/// the question then runs over the compacted cache at the original positions.
 enum class Visibility { aware, agnostic };
 Visibility parse_visibility(std::string_view text);
 std::string_view to_string(Visibility visibility);
@@ -37,8 +38,8 @@ struct PromptTokens {
 
 /// The text given to the model.
 std::string prompt_text(const Sample& sample, const ChatFormat& chat);
-PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat, const Tokenizer& tokenizer,
-                             Visibility visibility);
+PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
+                             const Tokenizer& tokenizer, Visibility visibility);
 
 /// A prompt after its prefill: entries, window queries, and the logits of its last token.
 struct Prefilled {
@@ -68,7 +69,8 @@ class Compressor {
   Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts, uint64_t seed);
   ~Compressor();
 
-  /// Keeps exactly budget_tokens * layers * kv_heads entries, or all of a prompt that is not longer.
+  /// Keeps exactly budget_tokens * layers * kv_heads entries, or all of a prompt that is not
+  /// longer.
   /// @throws Error{config}   the budget is below what the method needs
   ///         Error{internal} an allocator or selection did not honour the budget
   Compression compress(const Method& method, int64_t budget_tokens, int64_t tail_capacity);
@@ -108,7 +110,8 @@ class Engine {
   /// Runs all variants on one sample.
   /// @return one record per variant, in their order
   std::vector<SampleRecord> run(const std::string& task, const Sample& sample,
-                                std::span<const Variant> variants, const KeepSink& keep_sink = {}) const;
+                                std::span<const Variant> variants,
+                                const KeepSink& keep_sink = {}) const;
 
  private:
   SampleRecord run_variant(const Sample& sample, const Variant& variant, const PromptTokens& prompt,

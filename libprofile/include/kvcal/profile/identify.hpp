@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which heads retrieve: semantic and traditional retrieval-head scores from needle trials.
-// Source: CompressKV (arXiv:2508.02401) and Wu et al. (arXiv:2404.15574); see docs/cli.md for protocols.
+// Source: CompressKV (arXiv:2508.02401) and Wu et al. (arXiv:2404.15574); see docs/cli.md for
+// protocols.
 #pragma once
 
 #include <cstdint>
@@ -19,19 +20,22 @@ class Hdf5Reader;
 class Hdf5Writer;
 
 /// How trials are made and scored.
-///   sound       chat format, sentence-end placement, haystack read from varying places, stop at the
-///               model's stop tokens, an emitted token counts once however often the answer holds it
-///   compresskv  the authors' files and rules: raw prompt, paired needle and haystack, their placement,
+///   sound       chat format, sentence-end placement, haystack read from varying places, stop at
+///   the
+///               model's stop tokens, an emitted token counts once however often the answer holds
+///               it
+///   compresskv  the authors' files and rules: raw prompt, paired needle and haystack, their
+///   placement,
 ///               50 steps without a stop at EOS, the mass added once per matching position
 struct IdentifyProtocol {
   Placement placement = Placement::sound;
   bool uses_chat = true;
-  bool counts_repeats = false;       ///< c(t) = occurrences of t in the answer, else at most 1
+  bool counts_repeats = false;  ///< c(t) = occurrences of t in the answer, else at most 1
   bool stops_at_model_stop = true;
   bool pairs_needle_and_haystack = false;
   int64_t max_new_tokens = 50;
-  double gate_recall = 0.5;          ///< a trial counts if ROUGE-1 recall of the reply is above
-  std::string instruction;           ///< between context and question; "{question}" is replaced
+  double gate_recall = 0.5;  ///< a trial counts if ROUGE-1 recall of the reply is above
+  std::string instruction;   ///< between context and question; "{question}" is replaced
 
   static IdentifyProtocol named(std::string_view name);  ///< @throws Error{config} unknown name
 };
@@ -43,8 +47,8 @@ struct Trial {
   int64_t start_token = 0;
 };
 
-/// Every length x depth, `needles_per_cell` trials each; needles, haystacks and starting places take turns.
-/// With pairs_needle_and_haystack: every length x depth x (needle i, haystack i).
+/// Every length x depth, `needles_per_cell` trials each; needles, haystacks and starting places
+/// take turns. With pairs_needle_and_haystack: every length x depth x (needle i, haystack i).
 std::vector<Trial> plan_trials(const IdentifyProtocol& protocol, std::span<const double> lengths,
                                std::span<const double> depths, size_t needles,
                                std::span<const HaystackTokens> haystacks, int64_t needles_per_cell,
@@ -95,7 +99,8 @@ struct HeadSummary {
 };
 
 /// The n heads of the whole model with the highest mean, best first.
-/// @param clusters  [count] which needle each counted prompt asked for: its trials are resampled together
+/// @param clusters  [count] which needle each counted prompt asked for: its trials are resampled
+/// together
 std::vector<HeadSummary> top_heads(const HeadScores& scores, int64_t n,
                                    std::span<const int64_t> clusters, uint64_t seed);
 
@@ -125,8 +130,8 @@ class RetrievalObserver : public LayerObserver {
   std::vector<int64_t> prompt_;
   TokenSpan span_;
   bool counts_repeats_;
-  std::vector<double> mass_;         ///< [layers, heads] attention on the span, of the last step
-  std::vector<int64_t> top_;         ///< [layers, heads] most attended position, of the last step
+  std::vector<double> mass_;  ///< [layers, heads] attention on the span, of the last step
+  std::vector<int64_t> top_;  ///< [layers, heads] most attended position, of the last step
   std::vector<double> semantic_, traditional_;
 };
 

@@ -20,8 +20,9 @@ class Hdf5Writer;
 double relative_output_error(const at::Tensor& full, const at::Tensor& compressed,
                              const at::Tensor& output_weight);
 
-/// At each decode step of a full-cache run, attends with the same queries to the evicted prompt plus all
-/// new tokens and adds the relative error of each layer. Errors do not propagate: the run stays full.
+/// At each decode step of a full-cache run, attends with the same queries to the evicted prompt
+/// plus all new tokens and adds the relative error of each layer. Errors do not propagate: the run
+/// stays full.
 class EvictionErrorObserver : public LayerObserver {
  public:
   explicit EvictionErrorObserver(std::vector<CompactLayer> evicted);
@@ -48,11 +49,12 @@ void write_layer_error(Hdf5Writer& file, const LayerErrorSample& sample);
 /// @throws Error{input} damaged, or of another model
 LayerErrorSample read_layer_error(const Hdf5Reader& file, int64_t layers);
 
-/// One sample: full-cache prefill and greedy answer, with `method` evicting to `budget_tokens` on the side.
+/// One sample: full-cache prefill and greedy answer, with `method` evicting to `budget_tokens` on
+/// the side.
 LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
                                      const ChatFormat& chat, const ProfileFacts& facts,
-                                     const Method& method, int64_t budget_tokens, const Sample& sample,
-                                     uint64_t seed);
+                                     const Method& method, int64_t budget_tokens,
+                                     const Sample& sample, uint64_t seed);
 
 /// [layers * kv_heads] entries per allocator for a prompt as long as the model allows.
 std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,

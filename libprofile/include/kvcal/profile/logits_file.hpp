@@ -10,6 +10,7 @@
 namespace kvcal {
 
 /// @param logits  [tokens, vocab] f32
-void save_logits(const std::filesystem::path& file, std::span<const int64_t> ids, const at::Tensor& logits);
+void save_logits(const std::filesystem::path& file, std::span<const int64_t> ids,
+                 const at::Tensor& logits);
 
 }  // namespace kvcal

@@ -19,6 +19,7 @@ struct Method {
   std::string summary;
   std::string paper;
   std::string scorer_name, allocator_name;
+  std::string scorer_key;  ///< scorer and all its values: methods with the same key share scores
   ParamMap params;
   std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
@@ -29,7 +30,8 @@ struct Method {
 };
 
 /// @param spec  name in configs/methods, or a path ending in .yaml
-/// @throws Error{config} unknown name (lists the known ones and the nearest), key or value, with the place
+/// @throws Error{config} unknown name (lists the known ones and the nearest), key or value, with
+/// the place
 Method load_method(std::string_view spec);
 
 std::vector<std::string> known_methods();

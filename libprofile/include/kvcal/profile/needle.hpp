@@ -13,10 +13,11 @@ namespace kvcal {
 
 struct Needle {
   std::string id;
-  std::string needle;                ///< the sentence hidden in the text
-  std::string question;              ///< shares words with the needle
-  std::string paraphrased_question;  ///< asks the same in other words; may be empty in foreign files
-  std::string answer;                ///< the part of the needle that answers (CompressKV: real_needle)
+  std::string needle;    ///< the sentence hidden in the text
+  std::string question;  ///< shares words with the needle
+  std::string
+      paraphrased_question;  ///< asks the same in other words; may be empty in foreign files
+  std::string answer;        ///< the part of the needle that answers (CompressKV: real_needle)
 };
 
 /// JSONL: our fields, or CompressKV's {needle, question, real_needle}.
@@ -37,10 +38,12 @@ std::vector<Haystack> load_haystacks(const std::filesystem::path& directory);
 enum class Placement { sound, compresskv };
 
 struct NeedleContextRequest {
-  int64_t length_tokens = 0;   ///< nominal length L; the context with the needle has at most L - reserve
+  int64_t length_tokens =
+      0;  ///< nominal length L; the context with the needle has at most L - reserve
   int64_t reserve_tokens = 200;
-  double depth = 0;            ///< 0 .. 1
-  int64_t start_token = 0;     ///< sound only: the haystack is read from here (moved to a sentence start)
+  double depth = 0;  ///< 0 .. 1
+  int64_t start_token =
+      0;  ///< sound only: the haystack is read from here (moved to a sentence start)
   Placement placement = Placement::sound;
 };
 
@@ -64,8 +67,8 @@ class HaystackTokens {
 };
 
 /// First window of |answer tokens| prompt positions whose set of ids covers more than 0.9 of the
-/// answer's id set (CompressKV); {0, 0} if there is none. The sound rule tries the answer's encodings
-/// with and without a leading space and takes an exact match first.
+/// answer's id set (CompressKV); {0, 0} if there is none. The sound rule tries the answer's
+/// encodings with and without a leading space and takes an exact match first.
 struct TokenSpan {
   int64_t begin = 0, end = 0;
   int64_t size() const { return end - begin; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where configs/ and data/ lie: $KVCAL_HOME, else beside the installed program, else the source tree.
+// Where configs/ and data/ lie: $KVCAL_HOME, else beside the installed program, else the source
+// tree.
 #pragma once
 
 #include <filesystem>

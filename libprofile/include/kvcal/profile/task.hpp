@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Task: a source of samples (prompt, references, metric). One file each in tasks/, found by the build.
+// Task: a source of samples (prompt, references, metric). One file each in tasks/, found by the
+// build.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ struct Sample {
   std::string metric;
   int64_t max_new_tokens = 64;
   bool chat = true;
-  double length = 0;     ///< NIAH: nominal tokens; else 0
-  double depth = -1;     ///< NIAH: 0..1; else -1
+  double length = 0;  ///< NIAH: nominal tokens; else 0
+  double depth = -1;  ///< NIAH: 0..1; else -1
 };
 
 /// What a task may use. Lives longer than the task.

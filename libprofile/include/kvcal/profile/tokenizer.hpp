@@ -17,14 +17,16 @@ namespace kvcal {
 class Tokenizer {
  public:
   /// @param path  a model directory or a tokenizer.json
-  /// @throws Error{input} missing, malformed, or a part that is not supported (named, with its place)
+  /// @throws Error{input} missing, malformed, or a part that is not supported (named, with its
+  /// place)
   static Tokenizer load(const std::filesystem::path& path);
 
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  /// @param add_special_tokens  apply the post-processor (BOS and the like); added tokens in the text
+  /// @param add_special_tokens  apply the post-processor (BOS and the like); added tokens in the
+  /// text
   ///                            are recognised either way
   std::vector<int64_t> encode(std::string_view text, bool add_special_tokens = true) const;
 

@@ -13,8 +13,9 @@
 namespace kvcal {
 
 /// A YAML file that is one map of scalars, lists of numbers, and maps of those (`params:`), with
-/// `include: other.yaml` (relative) resolved: the including file's values win, inside maps key by key.
-/// `include` itself is no key of the result. A key without a value and a key given twice are errors.
+/// `include: other.yaml` (relative) resolved: the including file's values win, inside maps key by
+/// key. `include` itself is no key of the result. A key without a value and a key given twice are
+/// errors.
 class YamlMap {
  public:
   /// @throws Error{config} missing file, not YAML, or not of this shape, with file:line
@@ -27,7 +28,8 @@ class YamlMap {
   std::string text(const std::string& key) const;
   std::optional<std::string> optional_text(const std::string& key) const;
   ParamMap params(const std::string& key) const;  ///< empty when the key is missing
-  std::string where(const std::string& key) const;  ///< "file:line"; the file when the key is missing
+  std::string where(
+      const std::string& key) const;  ///< "file:line"; the file when the key is missing
 
  private:
   std::string file_;

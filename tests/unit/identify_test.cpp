@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/identify.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "kvcal/compress/error.hpp"
+
+namespace kvcal {
+namespace {
+
+/// Two heads on one KV head, head_dim 2, four prompt tokens. Head 0 looks at position 2 only and head 1 at
+/// position 0 only: queries so long that softmax is one-hot.
+struct OneHot {
+  at::Tensor queries = at::tensor({100.f, 0.f, 0.f, 100.f}).reshape({2, 1, 2});
+  CacheLayer cache;
+  at::Tensor unused = at::zeros({1, 4});
+
+  OneHot() {
+    const auto keys = at::tensor({0.f, 9.f, 0.f, 0.f, 9.f, 0.f, 0.f, 0.f}).reshape({4, 2});
+    cache.prefix = {keys, at::zeros({4, 2}), at::Tensor(), at::tensor({0, 4}, at::kLong)};
+    cache.tail_keys = cache.tail_values = at::zeros({1, 1, 2});
+  }
+  AttentionStep step() const { return {0, 4, queries, cache, unused, unused, 1.0}; }
+};
+
+TEST(RetrievalObserver, MassOnTheAnswerCountsWhenATokenOfTheAnswerIsEmitted) {
+  const OneHot layer;
+  RetrievalObserver observer(1, 2, {50, 60, 70, 80}, {2, 4}, false);
+  observer.after_attention(layer.step());
+  observer.token_chosen(70);
+  EXPECT_NEAR(observer.semantic()[0], 1.0, 1e-5);
+  EXPECT_NEAR(observer.semantic()[1], 0.0, 1e-5);
+  observer.after_attention(layer.step());
+  observer.token_chosen(50);  // not a token of the answer: nothing is added
+  EXPECT_NEAR(observer.semantic()[0], 1.0, 1e-5);
+}
+
+TEST(RetrievalObserver, TraditionalScoreNeedsTheMostAttendedPositionToHoldTheToken) {
+  const OneHot layer;
+  RetrievalObserver observer(1, 2, {50, 60, 70, 80}, {2, 4}, false);
+  observer.after_attention(layer.step());
+  observer.token_chosen(80);  // in the answer, but head 0 looks at 70
+  EXPECT_EQ(observer.traditional()[0], 0);
+  observer.after_attention(layer.step());
+  observer.token_chosen(70);
+  EXPECT_NEAR(observer.traditional()[0], 0.5, 1e-6);  // one of two answer tokens
+}
+
+TEST(RetrievalObserver, RepeatedAnswerTokensCountOnceOrEachAsTheProtocolSays) {
+  const OneHot layer;
+  for (const bool counts_repeats : {false, true}) {
+    RetrievalObserver observer(1, 2, {50, 60, 70, 70}, {2, 4}, counts_repeats);
+    observer.after_attention(layer.step());
+    observer.token_chosen(70);
+    EXPECT_NEAR(observer.semantic()[0], counts_repeats ? 2.0 : 1.0, 1e-5);
+  }
+}
+
+HeadScores three_prompts() {
+  HeadScores scores;
+  scores.layers = 1;
+  scores.heads = 3;
+  scores.count = 4;
+  scores.per_prompt = {1, 5, 0, 2, 6, 0, 1, 5, 0, 2, 6, 0};
+  scores.sum = {6, 22, 0};
+  return scores;
+}
+
+TEST(HeadStatistics, TopHeadsAreOrderedByMeanWithAnIntervalAroundIt) {
+  const auto heads = top_heads(three_prompts(), 2, {}, 0);
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[0].head, 1);
+  EXPECT_DOUBLE_EQ(heads[0].mean, 5.5);
+  EXPECT_LE(heads[0].interval.low, 5.5);
+  EXPECT_GE(heads[0].interval.high, 5.5);
+}
+
+TEST(HeadStatistics, HalvesOfEqualRankingAgreeFully) {
+  const auto agreement = half_agreement(three_prompts());
+  EXPECT_DOUBLE_EQ(agreement.spearman, 1.0);
+  EXPECT_EQ(agreement.top, 3);
+  HeadScores one = three_prompts();
+  one.count = 1;
+  EXPECT_TRUE(std::isnan(half_agreement(one).spearman));
+}
+
+TEST(IdentifyProtocol, UnknownNamesAreRefused) {
+  EXPECT_THROW(IdentifyProtocol::named("loud"), Error);
+  EXPECT_TRUE(IdentifyProtocol::named("compresskv").counts_repeats);
+}
+
+}  // namespace
+}  // namespace kvcal
