@@ -10,16 +10,7 @@
 #include <optional>
 #include <vector>
 
-// Vectors never cross a call that is not inlined, so their calling convention does not matter.
-#pragma GCC diagnostic ignored "-Wpsabi"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
-// Not under AddressSanitizer: the resolvers run before it is set up.
-#define KVCAL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define KVCAL_CLONES
-#endif
+#include "kvcal/compress/vector_clones.hpp"
 
 namespace kvcal {
 namespace {

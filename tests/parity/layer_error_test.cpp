@@ -18,12 +18,13 @@ namespace {
 constexpr double kErrorTolerance = 1e-4;  // relative; other order of f32 sums
 
 /// Decode steps over a full cache, with the kept entries of the case evicted on the side.
-std::vector<double> errors_of(const test::SafetensorsCase& input, const test::SafetensorsCase& expected,
-                              const std::string& budget) {
+std::vector<double> errors_of(const test::SafetensorsCase& input,
+                              const test::SafetensorsCase& expected, const std::string& budget) {
   const auto keys = input["keys"], values = input["values"];  // [kv_heads, tokens, head_dim]
   const int64_t kv_heads = keys.size(0), head_dim = keys.size(2);
   const auto indices = expected[budget + ".kept"];  // one list for all KV heads
-  const KeepSet keep{indices.repeat({kv_heads}), at::arange(kv_heads + 1, at::kLong) * indices.size(0)};
+  const KeepSet keep{indices.repeat({kv_heads}),
+                     at::arange(kv_heads + 1, at::kLong) * indices.size(0)};
   EvictionErrorObserver observer({gather(keys, values, keep)});
   const KeepSet everything{at::arange(keys.size(1), at::kLong).repeat({kv_heads}),
                            at::arange(kv_heads + 1, at::kLong) * keys.size(1)};
@@ -33,7 +34,8 @@ std::vector<double> errors_of(const test::SafetensorsCase& input, const test::Sa
   std::vector<double> errors;
   double before = 0;
   for (int64_t step = 0; step < expected["decode_queries"].size(1); ++step) {
-    const auto queries = expected["decode_queries"].narrow(1, step, 1).contiguous();  // [heads, 1, head_dim]
+    const auto queries =
+        expected["decode_queries"].narrow(1, step, 1).contiguous();  // [heads, 1, head_dim]
     const CacheLayer cache{full, expected["decode_keys"].narrow(1, 0, step + 1).contiguous(),
                            expected["decode_values"].narrow(1, 0, step + 1).contiguous()};
     const auto output = ragged_attention(queries, cache, scale).transpose(0, 1).reshape({1, -1});
@@ -44,7 +46,8 @@ std::vector<double> errors_of(const test::SafetensorsCase& input, const test::Sa
   return errors;
 }
 
-void expect_errors(const std::filesystem::path& input_file, const std::filesystem::path& case_file) {
+void expect_errors(const std::filesystem::path& input_file,
+                   const std::filesystem::path& case_file) {
   const test::SafetensorsCase input(input_file), expected(case_file);
   for (const std::string budget : {"B32", "B64"}) {
     if (!expected.has(budget + ".error")) continue;

@@ -56,8 +56,9 @@ TEST(Budget, LessThanOneEntryIsAnError) {
     Budget::parse("1%").tokens(50, model(), 2);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "budget 1% is 0.5 entries per layer and KV head for a prompt of 50 tokens, need >= 1");
+    EXPECT_STREQ(
+        error.what(),
+        "budget 1% is 0.5 entries per layer and KV head for a prompt of 50 tokens, need >= 1");
   }
 }
 

@@ -24,12 +24,15 @@ class EngineTest : public testing::Test {
   const Budget small_ = Budget::parse("16");
   const Budget huge_ = Budget::parse("900");
 
-  Engine engine(ProfileFacts facts = {}) const { return {model_, tokenizer_, chat_, std::move(facts), 7}; }
+  Engine engine(ProfileFacts facts = {}) const {
+    return {model_, tokenizer_, chat_, std::move(facts), 7};
+  }
 
   Sample sample(const std::string& id, int64_t repeats) const {
     Sample sample;
     sample.id = id;
-    for (int64_t i = 0; i < repeats; ++i) sample.context += fmt::format("The boat {} left early. ", i);
+    for (int64_t i = 0; i < repeats; ++i)
+      sample.context += fmt::format("The boat {} left early. ", i);
     sample.question = "Which boat left?";
     sample.references = {"boat"};
     sample.metric = "qa_f1_score";
@@ -134,7 +137,8 @@ TEST_F(EngineTest, ABudgetBelowTheNeedIsRefusedWithBothNumbers) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), Kind::config);
-    EXPECT_STREQ(error.what(), "method snapkv: a budget of 4 tokens is below the 9 it needs (of a prompt of 40)");
+    EXPECT_STREQ(error.what(),
+                 "method snapkv: a budget of 4 tokens is below the 9 it needs (of a prompt of 40)");
   }
 }
 
@@ -145,7 +149,8 @@ TEST_F(EngineTest, APromptLongerThanTheModelIsRefusedWithTheNumbers) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), Kind::input);
-    EXPECT_NE(std::string(error.what()).find("the model takes 1024"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("the model takes 1024"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "kvcal/compress/error.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -16,13 +17,7 @@ namespace fs = std::filesystem;
 
 template <class Action>
 std::string input_error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Kind::input);
-    return error.what();
-  }
-  return "no error";
+  return test::error_of(Kind::input, action);
 }
 
 fs::path small_file() {

@@ -12,8 +12,8 @@
 namespace kvcal {
 namespace {
 
-/// Two heads on one KV head, head_dim 2, four prompt tokens. Head 0 looks at position 2 only and head 1 at
-/// position 0 only: queries so long that softmax is one-hot.
+/// Two heads on one KV head, head_dim 2, four prompt tokens. Head 0 looks at position 2 only and
+/// head 1 at position 0 only: queries so long that softmax is one-hot.
 struct OneHot {
   at::Tensor queries = at::tensor({100.f, 0.f, 0.f, 100.f}).reshape({2, 1, 2});
   CacheLayer cache;

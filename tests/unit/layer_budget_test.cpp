@@ -28,7 +28,8 @@ TEST(LayerError, EvictionThatKeepsEverythingCostsNothing) {
   const auto prefilled = prefill(model, ids, 0);
   auto cache = prefilled.cache.sealed(4);
   std::vector<CompactLayer> everything;
-  for (int64_t layer = 0; layer < cache.layers(); ++layer) everything.push_back(cache.layer(layer).prefix);
+  for (int64_t layer = 0; layer < cache.layers(); ++layer)
+    everything.push_back(cache.layer(layer).prefix);
   EvictionErrorObserver observer(everything);
   generate(model, cache, prefilled.last_logits, 4, {}, &observer);
   EXPECT_EQ(observer.steps(), 3);  // the first of four tokens comes from the prefill
@@ -58,7 +59,8 @@ TEST(LayerError, EvictionShowsInEveryLayerAndAllocationFollowsIt) {
   facts.layer_error.emplace();
   for (double error : measured.sum) facts.layer_error->push_back(error / total);
   const auto kept = allocate_for_profile("layer_error", 64, config, facts);
-  EXPECT_EQ(std::accumulate(kept.begin(), kept.end(), int64_t{0}), 64 * config.layers * config.kv_heads);
+  EXPECT_EQ(std::accumulate(kept.begin(), kept.end(), int64_t{0}),
+            64 * config.layers * config.kv_heads);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "kvcal/profile/resources.hpp"
 #include "needle/placement.hpp"
 #include "support/byte_tokenizer.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -23,16 +24,7 @@ fs::path written(const std::string& name, const std::string& text) {
   return file;
 }
 
-template <class Call>
-void expect_error(Kind kind, const std::string& part, Call call) {
-  try {
-    call();
-    ADD_FAILURE() << "no error, expected: " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-  }
-}
+using test::expect_error;
 
 TEST(needle_placement, compresskv_moves_back_to_a_period_and_depth_one_is_the_end) {
   const Ids context = {5, 9, 5, 5, 9, 5, 5, 5, 5, 5}, period = {9};

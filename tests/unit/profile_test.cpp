@@ -9,6 +9,7 @@
 
 #include "../../libprofile/store/hdf5.hpp"
 #include "kvcal/compress/error.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 #include "support/structure.hpp"
 
@@ -38,16 +39,7 @@ fs::path saved(const Profile& profile) {
   return file;
 }
 
-template <class Action>
-std::string error_of(Kind kind, Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind);
-    return error.what();
-  }
-  return "no error";
-}
+using test::error_of;
 
 std::string bytes_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "kvcal/compress/error.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -25,13 +26,7 @@ std::map<std::string, TensorEntry> parse(const std::string& bytes) {
 
 template <class Action>
 std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Kind::input);
-    return error.what();
-  }
-  return "no error";
+  return test::error_of(Kind::input, action);
 }
 
 std::string parse_error(const std::string& header,

@@ -7,6 +7,7 @@
 
 #include "../../libprofile/store/hdf5.hpp"
 #include "kvcal/compress/error.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -42,16 +43,7 @@ void write_output(const fs::path& output) {
   writer.finish();
 }
 
-template <class Action>
-std::string error_of(Kind kind, Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind);
-    return error.what();
-  }
-  return "no error";
-}
+using test::error_of;
 
 TEST(Shards, AResumedRunTakesOverFinishedUnits) {
   const fs::path output = killed_run();

@@ -10,6 +10,7 @@
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "support/byte_tokenizer.hpp"
+#include "support/errors.hpp"
 #include "support/paths.hpp"
 
 // The fuzz target runs here too, over a few hundred damaged files.
@@ -28,16 +29,7 @@ fs::path written(const std::string& name, const std::string& text) {
   return file;
 }
 
-template <class Call>
-void expect_error(Kind kind, const std::string& part, Call call) {
-  try {
-    call();
-    ADD_FAILURE() << "no error, expected: " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-  }
-}
+using test::expect_error;
 
 class TaskTest : public testing::Test {
  protected:
