@@ -161,7 +161,7 @@ TEST_F(JsonlTask, damaged_lines_never_do_more_than_one_input_error) {
 
 TEST_F(NiahTask, covers_the_grid_and_keeps_the_lengths) {
   const auto task = open("niah_quick");
-  ASSERT_EQ(task->size(), 6);
+  ASSERT_EQ(task->size(), 18);
   std::set<std::string> ids, contexts;
   for (int64_t i = 0; i < task->size(); ++i) {
     const Sample sample = task->sample(i);
@@ -174,11 +174,11 @@ TEST_F(NiahTask, covers_the_grid_and_keeps_the_lengths) {
     EXPECT_EQ(sample.document, "");
     EXPECT_EQ(sample.metric, "niah_rouge1_recall");
   }
-  EXPECT_EQ(ids.size(), 6u);
-  EXPECT_EQ(contexts.size(), 6u);
-  EXPECT_EQ(task->sample(0).length, 500);
+  EXPECT_EQ(ids.size(), 18u);
+  EXPECT_EQ(contexts.size(), 18u);
+  EXPECT_EQ(task->sample(0).length, 1000);
   EXPECT_EQ(task->sample(5).depth, 0.9);
-  EXPECT_EQ(task->sample(4).id.substr(0, 10), "l1000-d50-");
+  EXPECT_EQ(task->sample(4).id.substr(0, 10), "l2000-d50-");
 }
 
 TEST_F(NiahTask, the_same_index_and_seed_give_the_same_sample) {
