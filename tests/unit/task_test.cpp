@@ -215,7 +215,7 @@ TEST_F(NiahTask, wrong_params_are_config_errors) {
   });
   expect_error(Kind::config, "lengths lists 1000.5, need whole numbers",
                [&] { with("lengths", std::vector<double>{1000.5}); });
-  expect_error(Kind::config, "needles_per_cell = 99, but data/needles/evaluation.jsonl has only 28",
+  expect_error(Kind::config, "needles_per_cell = 99, but data/needles/evaluation.jsonl has only ",
                [&] { with("needles_per_cell", int64_t{99}); });
   expect_error(Kind::config, "no metric 'x'", [&] { with("metric", std::string("x")); });
   expect_error(Kind::config, "need {question} somewhere in it",
