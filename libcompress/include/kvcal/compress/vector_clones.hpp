@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KVCAL_CLONES before a function with hot loops: compiled for AVX-512, AVX2 and plain x86-64, chosen when
-// the program starts, so that a portable build is fast everywhere.
+// KVCAL_CLONES before a function with hot loops: compiled for AVX-512, AVX2 and plain x86-64,
+// chosen when the program starts, so that a portable build is fast everywhere.
 #pragma once
 
 // Vectors never cross a call that is not inlined, so their calling convention does not matter.
