@@ -88,10 +88,6 @@ void check_flags(const EvalFlags& flags) {
   require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config,
           "--tasks and --methods name nothing");
   if (!flags.plot.empty()) require_plot_format(flags.plot);
-  // Names and numbers first: a typo must not wait for the model's files.
-  for (const auto& method : flags.methods) load_method(method);
-  for (const auto& visibility : flags.visibilities) parse_visibility(visibility);
-  parse_budgets(flags.budgets);
   if (!flags.shared.output.empty()) check_output(flags.shared.output, output_mode(flags.shared));
 }
 
@@ -104,8 +100,9 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
     return kDone;
   }
   check_flags(flags);
+  const auto plan = plan_variants(flags);
   Session session(flags.shared);
-  const auto plan = plan_evaluation(flags, session);
+  plan_samples(flags, session, *plan);
   const std::string resolved = plan->resolved(resolved_flags(app));
   if (flags.shared.is_dry_run) {
     print_result(resolved + describe_plan(*plan, session.config()));

@@ -87,22 +87,25 @@ std::string EvalPlan::resolved(const std::string& flags_yaml) const {
   return text;
 }
 
-std::unique_ptr<EvalPlan> plan_evaluation(const EvalFlags& flags, const Session& session) {
+std::unique_ptr<EvalPlan> plan_variants(const EvalFlags& flags) {
   auto plan = std::make_unique<EvalPlan>();
   load_methods(flags, *plan);
-  plan->inputs = fmt::format("weights_sha256: {}\n", session.identity().weights_sha256);
+  make_variants(flags, *plan);
+  return plan;
+}
+
+void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan) {
+  plan.inputs = fmt::format("weights_sha256: {}\n", session.identity().weights_sha256);
   std::set<std::string> calibration;
   if (!flags.profile.empty()) {
     const auto profile = session.load_profile(flags.profile);
-    plan->facts = profile.facts();
-    plan->inputs += fmt::format("profile_sha256: {}\n", sha256_of_file(flags.profile));
+    plan.facts = profile.facts();
+    plan.inputs += fmt::format("profile_sha256: {}\n", sha256_of_file(flags.profile));
     for (const auto& prompt : profile.prompts) calibration.insert(prompt.sha256);
   }
-  for (const auto& method : plan->methods) require_facts(method, plan->facts, flags.profile);
-  make_variants(flags, *plan);
-  open_tasks(flags, session, *plan);
-  check_samples(flags, session, calibration, *plan);
-  return plan;
+  for (const auto& method : plan.methods) require_facts(method, plan.facts, flags.profile);
+  open_tasks(flags, session, plan);
+  check_samples(flags, session, calibration, plan);
 }
 
 }  // namespace kvcal

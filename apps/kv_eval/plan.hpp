@@ -32,7 +32,13 @@ struct EvalPlan {
   std::string resolved(const std::string& flags_yaml) const;
 };
 
+/// Methods, budgets and variants: names and numbers that need no model, so that a typo is told at
+/// once.
+/// @throws Error{config}
+std::unique_ptr<EvalPlan> plan_variants(const EvalFlags& flags);
+
+/// Adds tasks and facts.
 /// @throws Error  everything that can be known to be wrong before the model's weights are read
-std::unique_ptr<EvalPlan> plan_evaluation(const EvalFlags& flags, const Session& session);
+void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan);
 
 }  // namespace kvcal
