@@ -6,8 +6,18 @@
 namespace kvcal {
 
 Needs Needs::operator|(const Needs& other) const {
-  return {std::max(window_tokens, other.window_tokens), semantic_ranking || other.semantic_ranking,
-          layer_error || other.layer_error, std::max(min_budget_tokens, other.min_budget_tokens)};
+  Needs both = *this;
+  both.window_tokens = std::max(window_tokens, other.window_tokens);
+  both.column_sums |= other.column_sums;
+  both.query_moments |= other.query_moments;
+  both.replay |= other.replay;
+  both.semantic_ranking |= other.semantic_ranking;
+  both.layer_error |= other.layer_error;
+  both.head_scores |= other.head_scores;
+  both.streaming_pattern |= other.streaming_pattern;
+  both.prune_table |= other.prune_table;
+  both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);
+  return both;
 }
 
 }  // namespace kvcal

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds scorers and allocators by name in the generated tables.
+// Finds scorers, allocators and selectors by name in the generated tables.
 #include <fmt/ranges.h>
 
 #include "kvcal/compress/allocator.hpp"
 #include "kvcal/compress/scorer.hpp"
+#include "kvcal/compress/selector.hpp"
 
 namespace kvcal {
 namespace {
@@ -28,6 +29,10 @@ const ScorerInfo& find_scorer(std::string_view name) {
 
 const AllocatorInfo& find_allocator(std::string_view name) {
   return find_in(allocator_table(), "allocator", name);
+}
+
+const SelectorInfo& find_selector(std::string_view name) {
+  return find_in(selector_table(), "selector", name);
 }
 
 }  // namespace kvcal

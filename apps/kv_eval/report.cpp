@@ -46,10 +46,11 @@ std::string describe_plan(const EvalPlan& plan, const ModelConfig& model) {
 }
 
 std::string list_methods() {
-  Table table({"<method", "<scorer", "<allocator", "<summary"});
+  Table table({"<method", "<scorer", "<allocator", "<selector", "<summary"});
   for (const auto& name : known_methods()) {
     const auto method = load_method(name);
-    table.add({name, method.scorer_name, method.allocator_name, method.summary});
+    table.add(
+        {name, method.scorer_name, method.allocator_name, method.selector_name, method.summary});
   }
   return table.text();
 }

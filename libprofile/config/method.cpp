@@ -14,16 +14,24 @@ namespace kvcal {
 namespace fs = std::filesystem;
 namespace {
 
-/// Fields of scorer and allocator; a field that both have is listed once.
-std::vector<FieldInfo> fields_of(const ScorerInfo& scorer, const AllocatorInfo& allocator) {
-  std::vector<FieldInfo> fields = scorer.fields();
-  for (FieldInfo& field : allocator.fields()) {
-    const bool is_listed = std::any_of(fields.begin(), fields.end(), [&](const FieldInfo& other) {
-      return other.name == field.name;
-    });
-    if (!is_listed) fields.push_back(std::move(field));
+/// Fields of all parts; a field that several have is listed once.
+std::vector<FieldInfo> unite(std::initializer_list<std::vector<FieldInfo>> parts) {
+  std::vector<FieldInfo> fields;
+  for (const auto& part : parts) {
+    for (const FieldInfo& field : part) {
+      const bool is_listed = std::any_of(fields.begin(), fields.end(), [&](const FieldInfo& other) {
+        return other.name == field.name;
+      });
+      if (!is_listed) fields.push_back(field);
+    }
   }
   return fields;
+}
+
+std::vector<FieldInfo> fields_of(const Method& method) {
+  return unite({find_scorer(method.scorer_name).fields(),
+                find_allocator(method.allocator_name).fields(),
+                find_selector(method.selector_name).fields()});
 }
 
 /// Value as given, else the default.
@@ -32,9 +40,10 @@ const ParamValue& value_of(const FieldInfo& field, const ParamMap& params) {
   return given == params.end() ? field.default_value : given->second.value;
 }
 
-std::string make_scorer_key(const ScorerInfo& scorer, const ParamMap& params) {
-  std::string key(scorer.name);
-  for (const FieldInfo& field : scorer.fields()) {
+template <class Info>
+std::string make_key(const Info& part, const ParamMap& params) {
+  std::string key(part.name);
+  for (const FieldInfo& field : part.fields()) {
     key += fmt::format("|{}={}", field.name, to_string(value_of(field, params)));
   }
   return key;
@@ -56,13 +65,15 @@ void require_full(const YamlMap& map) {
     fail(Kind::config, "{}: {} without a scorer, need `scorer:` too or neither", map.where(key),
          key);
   };
-  if (map.optional_text("allocator")) refuse("allocator");
+  for (const char* part : {"allocator", "selector"}) {
+    if (map.optional_text(part)) refuse(part);
+  }
   if (!map.params("params").empty()) refuse("params");
 }
 
 Method read_method(const fs::path& file) {
   const YamlMap map = YamlMap::load(file);
-  map.require_only({"name", "summary", "paper", "scorer", "allocator", "params"});
+  map.require_only({"name", "summary", "paper", "scorer", "allocator", "selector", "params"});
   Method method;
   method.name = map.text("name");
   method.summary = map.text("summary");
@@ -73,16 +84,23 @@ Method read_method(const fs::path& file) {
   }
   method.scorer_name = map.text("scorer");
   method.allocator_name = map.text("allocator");
+  method.selector_name = map.optional_text("selector").value_or("top");
   method.params = map.params("params");
   const ScorerInfo& scorer = at_place(
       map.where("scorer"), [&]() -> const ScorerInfo& { return find_scorer(method.scorer_name); });
   const AllocatorInfo& allocator = at_place(map.where("allocator"), [&]() -> const AllocatorInfo& {
     return find_allocator(method.allocator_name);
   });
-  require_known_keys(method.params, fields_of(scorer, allocator), "method " + method.name);
-  method.scorer_key = make_scorer_key(scorer, method.params);
+  const SelectorInfo& selector = at_place(map.where("selector"), [&]() -> const SelectorInfo& {
+    return find_selector(method.selector_name);
+  });
+  require_known_keys(method.params, fields_of(method), "method " + method.name);
+  method.scorer_key = make_key(scorer, method.params);
+  method.allocator_key = make_key(allocator, method.params);
+  method.selector_key = make_key(selector, method.params);
   method.scorer = scorer.make(method.params);
   method.allocator = allocator.make(method.params);
+  method.selector = selector.make(method.params);
   return method;
 }
 
@@ -107,14 +125,16 @@ std::string yaml_text(const ParamValue& value) {
 }  // namespace
 
 Needs Method::needs() const {
-  return is_full() ? Needs() : scorer->needs() | allocator->needs();
+  if (is_full()) return {};
+  return scorer->needs() | allocator->needs() | selector->needs();
 }
 
 std::string Method::resolved() const {
   std::string text = fmt::format("name: {}\n", yaml_text(name));
   if (is_full()) return text;
-  text += fmt::format("scorer: {}\nallocator: {}\n", scorer_name, allocator_name);
-  const auto fields = fields_of(find_scorer(scorer_name), find_allocator(allocator_name));
+  text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\n", scorer_name, allocator_name,
+                      selector_name);
+  const auto fields = fields_of(*this);
   text += fields.empty() ? "params: {}\n" : "params:\n";
   for (const FieldInfo& field : fields) {
     text += fmt::format("  {}: {}\n", field.name, yaml_text(value_of(field, params)));

@@ -24,6 +24,12 @@ void require_facts(const Method& method, const ProfileFacts& facts, std::string_
                "semantic retrieval heads", "srh-identify", profile_file);
   require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors",
                "layer-budget", profile_file);
+  require_part(needs.head_scores, facts.head_scores.has_value(), method, "head scores",
+               "srh-identify", profile_file);
+  require_part(needs.streaming_pattern, facts.streaming_pattern.has_value(), method,
+               "a pattern of streaming heads", "kv-inspect import --format duo", profile_file);
+  require_part(needs.prune_table, facts.prune_table.has_value(), method, "a table of head budgets",
+               "kv-inspect import --format lukv", profile_file);
 }
 
 }  // namespace kvcal

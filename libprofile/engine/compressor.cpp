@@ -9,13 +9,20 @@
 
 namespace kvcal {
 
+namespace {
+
+using PerLayer = std::vector<at::Tensor>;         // [layers]
+using PartMap = std::map<std::string, PerLayer>;  // by a key of Method
+
+}  // namespace
+
 struct Compressor::Impl {
   const Model& model;
   const Prefilled& prompt;
   const ProfileFacts& facts;
   uint64_t seed;
-  /// By Method::scorer_key: [layers], each [kv_heads, tokens] f32.
-  std::map<std::string, std::vector<at::Tensor>> scores;
+  PartMap scores = {};    ///< each [kv_heads, tokens] f32
+  PartMap measures = {};  ///< of allocators and selectors
 
   LayerView view(int64_t layer, int64_t window_tokens) const {
     LayerView view;
@@ -30,20 +37,36 @@ struct Compressor::Impl {
     view.keys = prompt.cache.tail_keys(layer);
     view.values = prompt.cache.tail_values(layer);
     view.output_weight = model.output_weight(layer);
+    view.rope_frequencies = model.rope_frequencies();
+    view.statistics = prompt.statistics.at(static_cast<size_t>(layer));
     view.profile = &facts;
     view.seed = seed;
     return view;
   }
 
-  const std::vector<at::Tensor>& scores_of(const Method& method) {
-    auto [entry, is_new] = scores.try_emplace(method.scorer_key);
+  /// What `part` finds out of each layer, found once.
+  template <class Look>
+  const PerLayer& once(PartMap& found, const std::string& key, const Needs& needs, Look&& look) {
+    auto [entry, is_new] = found.try_emplace(key);
     if (is_new) {
-      const int64_t window = method.scorer->needs().window_tokens;
       for (int64_t layer = 0; layer < model.config().layers; ++layer) {
-        entry->second.push_back(method.scorer->score(view(layer, window)));
+        entry->second.push_back(look(view(layer, needs.window_tokens)));
       }
     }
     return entry->second;
+  }
+
+  const PerLayer& scores_of(const Method& method) {
+    return once(scores, method.scorer_key, method.scorer->needs(),
+                [&](const LayerView& layer) { return method.scorer->score(layer); });
+  }
+  const PerLayer& allocator_measures(const Method& method) {
+    return once(measures, "allocator " + method.allocator_key, method.allocator->needs(),
+                [&](const LayerView& layer) { return method.allocator->measure(layer); });
+  }
+  const PerLayer& selector_measures(const Method& method) {
+    return once(measures, "selector " + method.selector_key, method.selector->needs(),
+                [&](const LayerView& layer) { return method.selector->measure(layer); });
   }
 
   at::Tensor allocate(const Method& method, int64_t budget_tokens) {
@@ -53,10 +76,11 @@ struct Compressor::Impl {
     request.tokens = prompt.tokens();
     request.budget_tokens = budget_tokens;
     request.scores = scores_of(method);
+    request.measures = allocator_measures(method);
     request.profile = &facts;
     const auto kept = method.allocator->allocate(request);  // [layers, kv_heads] i64
     const int64_t sum = kept.sum().item<int64_t>();
-    require(sum == request.total(), Kind::internal,
+    require(sum == request.total() || !method.allocator->is_exact(), Kind::internal,
             "method {}: allocator {} gave {} entries in all, the budget is {}", method.name,
             method.allocator_name, sum, request.total());
     return kept;
@@ -65,7 +89,7 @@ struct Compressor::Impl {
 
 Compressor::Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts,
                        uint64_t seed)
-    : impl_(new Impl{model, prompt, facts, seed, {}}) {}
+    : impl_(new Impl{model, prompt, facts, seed}) {}
 
 Compressor::~Compressor() = default;
 
@@ -82,12 +106,16 @@ Compression Compressor::compress(const Method& method, int64_t budget_tokens,
 
   const auto counts = impl_->allocate(method, budget_tokens);  // [layers, kv_heads]
   const auto& scores = impl_->scores_of(method);
+  const auto& measures = impl_->selector_measures(method);
   std::vector<KeepSet> kept;
   std::vector<CompactLayer> layers;
   for (int64_t layer = 0; layer < impl_->model.config().layers; ++layer) {
-    kept.push_back(select_top(scores[static_cast<size_t>(layer)], counts[layer]));
-    require(at::equal(kept.back().offsets.diff(), counts[layer]), Kind::internal,
-            "method {}: layer {} did not keep what was allocated", method.name, layer);
+    const auto index = static_cast<size_t>(layer);
+    const auto count = counts[layer];  // [kv_heads]
+    kept.push_back(method.selector->select({scores[index], measures[index], count}));
+    require(!method.selector->is_exact() || at::equal(kept.back().offsets.diff(), count),
+            Kind::internal, "method {}: layer {} did not keep what was allocated", method.name,
+            layer);
     layers.push_back(
         gather(prompt.cache.tail_keys(layer), prompt.cache.tail_values(layer), kept.back()));
   }

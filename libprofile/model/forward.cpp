@@ -143,7 +143,7 @@ Model Model::load(const std::filesystem::path& directory, const ModelOptions& op
   auto impl = std::make_unique<Impl>();
   impl->spec = read_model_spec(directory);
   impl->weights = load_weights(directory, impl->spec, options.dtype, device);
-  impl->rope_frequencies = rope_frequencies(impl->spec).to(device);
+  impl->rope_frequencies = kvcal::rope_frequencies(impl->spec).to(device);
   impl->chunk_tokens = options.prefill_chunk_tokens;
   return Model(std::move(impl));
 }
@@ -202,6 +202,10 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
 
 const at::Tensor& Model::output_weight(int64_t layer) const {
   return impl_->weights.layers.at(static_cast<size_t>(layer)).output;
+}
+
+const at::Tensor& Model::rope_frequencies() const {
+  return impl_->rope_frequencies;
 }
 
 }  // namespace kvcal

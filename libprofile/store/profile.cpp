@@ -94,7 +94,15 @@ std::vector<double> Profile::layer_importance() const {
 ProfileFacts Profile::facts() const {
   ProfileFacts facts;
   const auto semantic = heads.find("semantic");
-  if (semantic != heads.end()) facts.semantic_ranking = semantic->second.ranking();
+  if (semantic != heads.end()) {
+    facts.semantic_ranking = semantic->second.ranking();
+    const auto means = semantic->second.mean();  // [layers, heads]
+    auto& scores = facts.head_scores.emplace();
+    for (int64_t layer = 0; layer < model.layers; ++layer) {
+      const auto row = means.begin() + layer * model.heads;
+      scores.emplace_back(row, row + model.heads);
+    }
+  }
   if (!layer_errors.empty()) facts.layer_error = layer_importance();
   return facts;
 }

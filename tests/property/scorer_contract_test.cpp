@@ -26,8 +26,8 @@ void make_layer(std::mt19937& random, const Needs& needs, Layer& layer) {
   shape.group = pick(random, 4, 6);  // at least the four heads that srh_window asks for
   shape.window = needs.window_tokens + pick(random, 0, 3);
   shape.tokens = std::max(shape.window, needs.min_budget_tokens) + pick(random, 1, 150);
-  shape.head_dim = pick(random, 1, 40);
-  layer.profile = test::plain_profile(1, shape.kv_heads * shape.group);
+  shape.head_dim = 2 * pick(random, 1, 20);
+  layer.profile = test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
   layer.view = test::random_layer(random, shape, &layer.profile);
 }
 
@@ -139,6 +139,10 @@ TEST_P(ScorerContract, SharedKvHeadsScoreTheMeanOfRepeatedOnes) {
     LayerView repeated = view;
     repeated.keys = view.keys.repeat_interleave(group, 0);
     repeated.values = view.values.repeat_interleave(group, 0);
+    for (auto* replay :
+         {&repeated.statistics.replay_attention, &repeated.statistics.replay_weighted}) {
+      *replay = replay->repeat_interleave(group, 0);
+    }
     const auto shared = scorer.score(view);
     const auto mean = scorer.score(repeated).view({view.kv_heads(), group, -1}).mean(1);
     EXPECT_TRUE(at::allclose(shared, mean, 1e-4, 1e-7));

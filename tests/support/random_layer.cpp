@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <numeric>
 
 namespace kvcal::test {
@@ -19,6 +20,27 @@ at::Tensor normal(std::mt19937& random, at::IntArrayRef sizes) {
   return tensor;
 }
 
+namespace {
+
+/// [rows, columns] f32, each row positive with sum 1.
+at::Tensor shares(std::mt19937& random, int64_t rows, int64_t columns) {
+  return at::softmax(normal(random, {rows, columns}), 1);
+}
+
+LayerStatistics random_statistics(std::mt19937& random, const LayerShape& shape) {
+  const int64_t heads = shape.kv_heads * shape.group, dim = shape.head_dim;
+  LayerStatistics statistics;
+  statistics.column_sums = shares(random, heads, shape.tokens) * shape.tokens;
+  statistics.query_mean = normal(random, {heads, dim});
+  const auto factor = normal(random, {heads, dim, dim}) / std::sqrt(static_cast<double>(dim));
+  statistics.query_covariance = at::matmul(factor, factor.transpose(1, 2));
+  statistics.replay_attention = shares(random, shape.kv_heads, shape.tokens);
+  statistics.replay_weighted = shares(random, shape.kv_heads, shape.tokens);
+  return statistics;
+}
+
+}  // namespace
+
 LayerView random_layer(std::mt19937& random, const LayerShape& shape, const ProfileFacts* profile) {
   LayerView view;
   const int64_t heads = shape.kv_heads * shape.group;
@@ -26,17 +48,32 @@ LayerView random_layer(std::mt19937& random, const LayerShape& shape, const Prof
   view.keys = normal(random, {shape.kv_heads, shape.tokens, shape.head_dim});
   view.values = normal(random, {shape.kv_heads, shape.tokens, shape.head_dim});
   view.output_weight = normal(random, {heads * shape.head_dim, heads * shape.head_dim});
+  view.rope_frequencies =
+      at::pow(10000.0, -at::arange(0, shape.head_dim / 2, at::kFloat) * 2 / shape.head_dim);
+  view.statistics = random_statistics(random, shape);
   view.profile = profile;
   view.seed = random();
   return view;
 }
 
-ProfileFacts plain_profile(int64_t layers, int64_t heads) {
+ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
+  const auto per_layer = static_cast<size_t>(layers);
   std::vector<int64_t> order(static_cast<size_t>(heads));
   std::iota(order.begin(), order.end(), int64_t{0});
   ProfileFacts profile;
-  profile.semantic_ranking.emplace(static_cast<size_t>(layers), order);
-  profile.layer_error.emplace(static_cast<size_t>(layers), 1.0 / static_cast<double>(layers));
+  profile.semantic_ranking.emplace(per_layer, order);
+  profile.layer_error.emplace(per_layer, 1.0 / static_cast<double>(layers));
+  profile.head_scores.emplace(per_layer, std::vector<double>(order.begin(), order.end()));
+  for (auto& layer : *profile.head_scores) {
+    for (double& score : layer) ++score;
+  }
+  std::vector<double> retrieval, pruned;
+  for (int64_t k = 0; k < kv_heads; ++k) {
+    retrieval.push_back(static_cast<double>(k % 2));
+    pruned.push_back((static_cast<double>(k) + 0.5) / static_cast<double>(kv_heads));
+  }
+  profile.streaming_pattern = {std::vector(per_layer, retrieval), 4, 8};
+  profile.prune_table.emplace(99, std::vector(per_layer, pruned));
   return profile;
 }
 

@@ -23,11 +23,14 @@ int64_t pick(std::mt19937& random, int64_t low, int64_t high);
 /// [sizes] standard normal f32, from `random` alone.
 at::Tensor normal(std::mt19937& random, at::IntArrayRef sizes);
 
-/// A layer of normal numbers; `profile` has to outlive it.
+/// A layer of normal numbers with all statistics that a method may ask for; `profile` has to
+/// outlive it.
 LayerView random_layer(std::mt19937& random, const LayerShape& shape, const ProfileFacts* profile);
 
-/// Every head of every layer in order 0, 1, ..; every layer equally important.
-ProfileFacts plain_profile(int64_t layers, int64_t heads);
+/// All facts that a method may ask for: every head of every layer in order 0, 1, .., every layer
+/// equally important, head h with score h + 1, every other KV head retrieving, pruning shares that
+/// rise with the KV head.
+ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads);
 
 /// A request without scores and profile.
 AllocationRequest request_of(int64_t layers, int64_t kv_heads, int64_t tokens,

@@ -46,7 +46,8 @@ TEST_F(MethodFile, ParametersReachTheScorerAndTheRestIsDefault) {
   EXPECT_FALSE(method.is_full());
   EXPECT_EQ(method.needs().window_tokens, 5);
   const std::string resolved = method.resolved();
-  EXPECT_NE(resolved.find("scorer: snapkv\nallocator: uniform\nparams:\n"), std::string::npos);
+  EXPECT_NE(resolved.find("scorer: snapkv\nallocator: uniform\nselector: top\nparams:\n"),
+            std::string::npos);
   EXPECT_NE(resolved.find("  window_tokens: 5\n"), std::string::npos);
   // The resolved text is itself a method file that says the same.
   EXPECT_EQ(load(resolved + "summary: s\n").resolved(), resolved);

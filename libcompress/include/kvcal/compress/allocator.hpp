@@ -19,8 +19,10 @@ struct AllocationRequest {
   int64_t tokens = 0;  ///< prompt tokens; no KV head can keep more
   int64_t budget_tokens =
       0;  ///< B: entries kept per layer and KV head on average, protected included
-  /// Scores of each layer as the scorer gave them, [kv_heads, tokens] f32; empty unless needed.
+  /// Scores of each layer as the scorer gave them, [kv_heads, tokens] f32.
   std::span<const at::Tensor> scores;
+  /// What Allocator::measure returned for each layer.
+  std::span<const at::Tensor> measures;
   const ProfileFacts* profile = nullptr;
 
   int64_t total() const { return budget_tokens * layers * kv_heads; }
@@ -32,18 +34,28 @@ class Allocator {
 
   virtual Needs needs() const = 0;
 
+  /// What `allocate` has to know of one layer besides its scores; taken once a prompt, whatever the
+  /// number of budgets. Undefined for rules that need nothing.
+  virtual at::Tensor measure(const LayerView&) const { return {}; }
+
+  /// False for rules that reproduce another code's rounding and so miss the total; the results then
+  /// say what was kept.
+  virtual bool is_exact() const { return true; }
+
   /// Splits request.total() entries.
   ///
   /// @param request  budget_tokens < tokens (longer budgets keep the prompt whole: the engine's
   /// business)
-  /// @return  [layers, kv_heads] i64 on the CPU, each in 1 .. tokens, sum exactly request.total()
+  /// @return  [layers, kv_heads] i64 on the CPU, each in 0 .. tokens, not below the protected
+  /// (+inf)
+  ///          scores of its KV head, sum exactly request.total() if is_exact()
   /// @throws  Error{Kind::config}  the budget is below what the rule needs
   virtual at::Tensor allocate(const AllocationRequest& request) const = 0;
 };
 
 /// One row of the generated table; allocators/<stem>.cpp ends in
-/// `extern constexpr AllocatorInfo allocator_<stem> = describe_allocator<Class>("<stem>", "one
-/// line");`
+/// `extern constexpr AllocatorInfo allocator_<stem> =
+///      describe_allocator<Class>("<stem>", "one line");`
 struct AllocatorInfo {
   std::string_view name;
   std::string_view summary;
@@ -64,6 +76,9 @@ std::span<const AllocatorInfo* const> allocator_table();
 
 /// @throws Error{config} unknown name: lists the known ones and the nearest
 const AllocatorInfo& find_allocator(std::string_view name);
+
+/// [layers, kv_heads] i64: entries that the scores protect (+inf).
+at::Tensor count_protected(std::span<const at::Tensor> scores);
 
 /// CompressKV's error-aware budgets of layers (arXiv:2508.02401; its
 /// error_aware_layer_budget_allocation): minimum for all, the rest in proportion to importance,

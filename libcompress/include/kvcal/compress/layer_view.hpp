@@ -15,23 +15,59 @@
 
 namespace kvcal {
 
+/// Which heads retrieve, and what the others keep (DuoAttention).
+struct StreamingPattern {
+  std::vector<std::vector<double>> retrieval;  ///< [layers][kv_heads] in 0 .. 1, high = retrieval
+  int64_t sink_tokens = 0, recent_tokens = 0;  ///< what a streaming head keeps
+};
+
 /// What a calibration profile supplies, as plain data. libcompress never learns where it came from.
 struct ProfileFacts {
   /// [layers][heads], best first (CompressKV's head index); semantic retrieval heads.
   std::optional<std::vector<std::vector<int64_t>>> semantic_ranking;
   /// [layers], larger = eviction hurts this layer more; sums to 1.
   std::optional<std::vector<double>> layer_error;
+  /// [layers][heads] mean scores >= 0: the semantic ones, or those of an imported file (HeadKV).
+  std::optional<std::vector<std::vector<double>>> head_scores;
+  std::optional<StreamingPattern> streaming_pattern;
+  /// [steps][layers][kv_heads] share to prune at the overall share (step + 1) / (steps + 1)
+  /// (LU-KV).
+  std::optional<std::vector<std::vector<std::vector<double>>>> prune_table;
 };
 
 /// What the engine must gather, and what the run must bring, before a method can work.
 struct Needs {
-  int64_t window_tokens = 0;      ///< queries of the last prompt tokens
-  bool semantic_ranking = false;  ///< ProfileFacts::semantic_ranking
-  bool layer_error = false;       ///< ProfileFacts::layer_error
-  int64_t min_budget_tokens = 1;  ///< smallest budget per layer and KV head that can be honoured
+  int64_t window_tokens = 0;       ///< queries of the last prompt tokens
+  bool column_sums = false;        ///< LayerStatistics::column_sums
+  bool query_moments = false;      ///< LayerStatistics::query_mean, query_covariance
+  bool replay = false;             ///< LayerStatistics::replay_attention
+  bool semantic_ranking = false;   ///< ProfileFacts::semantic_ranking
+  bool layer_error = false;        ///< ProfileFacts::layer_error
+  bool head_scores = false;        ///< ProfileFacts::head_scores
+  bool streaming_pattern = false;  ///< ProfileFacts::streaming_pattern
+  bool prune_table = false;        ///< ProfileFacts::prune_table
+  int64_t min_budget_tokens = 1;   ///< smallest budget per layer and KV head that can be honoured
 
   /// Both: the larger of each number, either of each claim.
   Needs operator|(const Needs& other) const;
+};
+
+/// First tokens that the query moments leave out: their queries are unlike all others (kvpress).
+constexpr int64_t kMomentsSkipTokens = 4;
+
+/// What streamed out of the prefill besides keys and values; undefined unless it was asked for.
+struct LayerStatistics {
+  /// [heads, tokens] f32: attention that each token got from all prompt queries (causal softmax).
+  at::Tensor column_sums;
+  /// [heads, head_dim] f32: mean query before RoPE, tokens from kMomentsSkipTokens on.
+  at::Tensor query_mean;
+  /// [heads, head_dim, head_dim] f32: centred second moment of the same (divided by their count).
+  at::Tensor query_covariance;
+  /// [kv_heads, tokens] f32: largest attention that each token got while the model re-read the
+  /// prompt (KVzip); 0 for tokens that were not re-read.
+  at::Tensor replay_attention;
+  /// Same, each attention divided by the norm of the attending token's layer input (KVzip+).
+  at::Tensor replay_weighted;
 };
 
 struct LayerView {
@@ -39,7 +75,9 @@ struct LayerView {
   at::Tensor queries;  ///< [heads, window, head_dim], of the last prompt tokens; window >= needs
   at::Tensor keys;     ///< [kv_heads, tokens, head_dim]
   at::Tensor values;   ///< [kv_heads, tokens, head_dim]
-  at::Tensor output_weight;               ///< [hidden, heads * head_dim]
+  at::Tensor output_weight;     ///< [hidden, heads * head_dim]
+  at::Tensor rope_frequencies;  ///< [head_dim / 2] f32, radians per position
+  LayerStatistics statistics;
   const ProfileFacts* profile = nullptr;  ///< never null when Needs asked for a part of it
   uint64_t seed = 0;  ///< of run and sample; the only randomness a method may use
 

@@ -43,9 +43,10 @@ PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
 
 /// A prompt after its prefill: entries, window queries, and the logits of its last token.
 struct Prefilled {
-  CompactCache cache;                      ///< empty prefix, the prompt in the tail
-  std::vector<at::Tensor> window_queries;  ///< [layers], each [heads, window, head_dim]
-  at::Tensor last_logits;                  ///< [1, vocab] f32
+  CompactCache cache;                       ///< empty prefix, the prompt in the tail
+  std::vector<at::Tensor> window_queries;   ///< [layers], each [heads, window, head_dim]
+  std::vector<LayerStatistics> statistics;  ///< [layers]
+  at::Tensor last_logits;                   ///< [1, vocab] f32
   double seconds = 0;
 
   int64_t tokens() const { return cache.tail_tokens(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Method: a YAML entry of configs/methods that names a scorer, an allocator and their parameters.
+// Method: a YAML entry of configs/methods that names a scorer, an allocator, perhaps a selector,
+// and their parameters.
 #pragma once
 
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "kvcal/compress/allocator.hpp"
 #include "kvcal/compress/scorer.hpp"
+#include "kvcal/compress/selector.hpp"
 
 namespace kvcal {
 
@@ -18,13 +20,18 @@ struct Method {
   std::string name;
   std::string summary;
   std::string paper;
-  std::string scorer_name, allocator_name;
-  std::string scorer_key;  ///< scorer and all its values: methods with the same key share scores
+  std::string scorer_name, allocator_name, selector_name;
+  /// Name and all values of each part: what a part found out of a prompt is shared by all methods
+  /// that have the same one.
+  std::string scorer_key, allocator_key, selector_key;
   ParamMap params;
   std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
+  std::shared_ptr<const Selector> selector;    ///< null with scorer
 
   bool is_full() const { return scorer == nullptr; }
+  /// Keeps just the number of entries that was asked for.
+  bool is_exact() const { return is_full() || (allocator->is_exact() && selector->is_exact()); }
   Needs needs() const;
   std::string resolved() const;  ///< YAML text of all parameters, defaults included
 };

@@ -101,6 +101,8 @@ class Model {
 
   /// [hidden, heads * head_dim]
   const at::Tensor& output_weight(int64_t layer) const;
+  /// [head_dim / 2] f32: radians per position, scaling included.
+  const at::Tensor& rope_frequencies() const;
 
  private:
   struct Impl;
