@@ -5,10 +5,16 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
+#include <vector>
+
 #include "kvcal/compress/compact_cache.hpp"
 
 namespace kvcal::cpu {
-at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);
+/// @param queries  one a cache, [heads, new, head_dim] each
+/// @return  one a cache, of the shape of its queries
+std::vector<at::Tensor> ragged_attention(std::span<const at::Tensor> queries,
+                                         std::span<const CacheLayer> caches, double scale);
 }
 
 namespace kvcal::cuda {

@@ -57,7 +57,29 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
   if (queries.is_cuda()) return cuda::ragged_attention(queries, cache, scale);
   require(queries.is_cpu(), Kind::config, "no attention kernel for device {}, need cpu or cuda",
           queries.device().str());
-  return cpu::ragged_attention(queries, cache, scale);
+  return cpu::ragged_attention({&queries, 1}, {&cache, 1}, scale).front();
+}
+
+at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
+                                  double scale) {
+  require(queries.dim() == 3 && queries.size(0) == static_cast<int64_t>(caches.size()),
+          Kind::shape, "queries have {} dimensions for {} caches, need [sequences, heads, head_dim]",
+          queries.dim(), caches.size());
+  std::vector<at::Tensor> each;  // [heads, 1, head_dim]
+  for (size_t i = 0; i < caches.size(); ++i) {
+    each.push_back(queries[static_cast<int64_t>(i)].unsqueeze(1));
+    check_queries(each.back(), caches[i]);
+    check_cache(each.back(), caches[i]);
+  }
+  std::vector<at::Tensor> outputs;
+  if (queries.is_cpu()) {
+    outputs = cpu::ragged_attention(each, caches, scale);
+  } else {
+    for (size_t i = 0; i < caches.size(); ++i) {
+      outputs.push_back(ragged_attention(each[i], caches[i], scale));
+    }
+  }
+  return at::stack(outputs).squeeze(2);
 }
 
 }  // namespace kvcal

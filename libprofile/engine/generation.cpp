@@ -16,6 +16,10 @@ int64_t greedy_choice(const at::Tensor& logits) {
   return std::max_element(begin, begin + row.numel()) - begin;
 }
 
+bool is_stop(int64_t id, std::span<const int64_t> stop_ids) {
+  return std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end();
+}
+
 }  // namespace
 
 Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
@@ -27,7 +31,10 @@ Generation generate(const Model& model, CompactCache& cache, const at::Tensor& f
   while (static_cast<int64_t>(generation.ids.size()) < max_new_tokens) {
     const int64_t id = greedy_choice(logits);
     const bool goes_on = !on_token || on_token(id);
-    if (std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end()) break;
+    if (is_stop(id, stop_ids)) {
+      generation.stop_id = id;
+      break;
+    }
     generation.ids.push_back(id);
     if (!goes_on || static_cast<int64_t>(generation.ids.size()) == max_new_tokens) break;
     logits = model.forward(std::span(&id, 1), cache, LogitsWanted::last, observer);
@@ -36,6 +43,51 @@ Generation generate(const Model& model, CompactCache& cache, const at::Tensor& f
   generation.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return generation;
+}
+
+namespace {
+
+/// Takes the next token; false when the sequence has ended.
+bool take_token(Continuation& sequence, const at::Tensor& logits,
+                std::span<const int64_t> stop_ids) {
+  auto& ids = sequence.generation.ids;
+  const int64_t id = greedy_choice(logits);
+  if (is_stop(id, stop_ids)) {
+    sequence.generation.stop_id = id;
+    return false;
+  }
+  ids.push_back(id);
+  return static_cast<int64_t>(ids.size()) < sequence.max_new_tokens;
+}
+
+}  // namespace
+
+void generate_together(const Model& model, std::span<Continuation> sequences,
+                       std::span<const int64_t> stop_ids) {
+  std::vector<Continuation*> running;
+  for (auto& sequence : sequences) {
+    if (sequence.max_new_tokens < 1) continue;
+    if (take_token(sequence, sequence.first_logits, stop_ids)) running.push_back(&sequence);
+  }
+  while (!running.empty()) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<DecodeRow> rows;
+    for (const auto* sequence : running) {
+      rows.push_back({sequence->generation.ids.back(), sequence->cache, sequence->mask});
+    }
+    const auto logits = model.decode(rows);  // [rows, vocab]
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    std::vector<Continuation*> going_on;
+    for (size_t i = 0; i < running.size(); ++i) {
+      running[i]->generation.seconds += seconds / static_cast<double>(running.size());
+      ++running[i]->generation.steps;
+      if (take_token(*running[i], logits[static_cast<int64_t>(i)], stop_ids)) {
+        going_on.push_back(running[i]);
+      }
+    }
+    running = std::move(going_on);
+  }
 }
 
 }  // namespace kvcal

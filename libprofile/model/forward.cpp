@@ -5,15 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/model.hpp"
 #include "model/attention.hpp"
 #include "model/layer_ops.hpp"
+#include "model/model_impl.hpp"
 #include "model/projection.hpp"
-#include "model/rope.hpp"
-#include "model/weights.hpp"
 
 namespace kvcal {
 namespace {
@@ -32,24 +30,6 @@ at::Device parse_device(const std::string& text) {
 }
 
 }  // namespace
-
-struct Model::Impl {
-  ModelSpec spec;
-  Weights weights;
-  at::Tensor rope_frequencies;  // [head_dim / 2] f32
-  int64_t chunk_tokens;
-
-  double attention_scale() const {
-    return 1.0 / std::sqrt(static_cast<double>(spec.config.head_dim));
-  }
-
-  void check(std::span<const int64_t> ids, const CompactCache& cache) const;
-  at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
-                             CompactCache& cache, LayerObserver* observer) const;
-  at::Tensor run_layers(std::span<const int64_t> ids, CompactCache& cache,
-                        LayerObserver* observer) const;
-  void write_logits(const at::Tensor& hidden, at::Tensor out) const;
-};
 
 void Model::Impl::check(std::span<const int64_t> ids, const CompactCache& cache) const {
   const auto& config = spec.config;
@@ -73,24 +53,43 @@ void Model::Impl::check(std::span<const int64_t> ids, const CompactCache& cache)
           cache.tail_tokens(), cache.tail_capacity(), tokens);
 }
 
+HeadVectors split_heads(const ModelSpec& spec, const LayerWeights& weights, const at::Tensor& qkv,
+                        const RopeTable& rope) {
+  const auto& config = spec.config;
+  HeadVectors vectors{qkv.narrow(1, 0, config.heads), qkv.narrow(1, config.heads, config.kv_heads),
+                      qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads)};
+  if (spec.has_qk_norm) {
+    vectors.queries.copy_(rms_norm(vectors.queries, weights.query_norm, config.norm_eps));
+    vectors.keys.copy_(rms_norm(vectors.keys, weights.key_norm, config.norm_eps));
+  }
+  apply_rope_(qkv.narrow(1, 0, config.heads + config.kv_heads), rope);
+  return vectors;
+}
+
+at::Tensor Model::Impl::embed(std::span<const int64_t> ids) const {
+  const auto count = static_cast<int64_t>(ids.size());
+  const auto on_host = at::from_blob(const_cast<int64_t*>(ids.data()), {count}, at::kLong);
+  return at::embedding(weights.embedding, on_host.to(weights.embedding.device()));
+}
+
+void Model::Impl::check_finite(const at::Tensor& logits) const {
+  // One infinity or NaN makes the sum one; finite logits are far from the range of f32.
+  if (std::isfinite(logits.sum().item<float>())) return;
+  const auto bad = weights.not_finite();
+  fail(Kind::numeric, "{}: logits are not finite{}", spec.config.name,
+       bad.empty() ? std::string(": try dtype f32")
+                   : fmt::format(": the {} holds NaN or infinity", bad));
+}
+
 /// Projections, RoPE, cache, attention and output projection of one layer.
 at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
                                         const RopeTable& rope, CompactCache& cache,
                                         LayerObserver* observer) const {
-  const auto& config = spec.config;
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const int64_t fresh = normed.size(0);
   const auto qkv = project(normed, weights_of.qkv, weights_of.qkv_bias)
-                       .view({fresh, -1, config.head_dim});  // [new, heads + 2 kv_heads, head_dim]
-  auto queries = qkv.narrow(1, 0, config.heads);
-  auto keys = qkv.narrow(1, config.heads, config.kv_heads);
-  const auto values = qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads);
-  if (spec.has_qk_norm) {
-    queries.copy_(rms_norm(queries, weights_of.query_norm, config.norm_eps));
-    keys.copy_(rms_norm(keys, weights_of.key_norm, config.norm_eps));
-  }
-  apply_rope_(qkv.narrow(1, 0, config.heads + config.kv_heads), rope);
-
+                       .view({fresh, -1, spec.config.head_dim});
+  const auto [queries, keys, values] = split_heads(spec, weights_of, qkv, rope);
   cache.append(layer, keys.transpose(0, 1), values.transpose(0, 1));
   const CacheLayer seen = cache.layer(layer, fresh);
   const auto by_head = queries.transpose(0, 1);                  // [heads, new, head_dim]
@@ -102,17 +101,14 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
   return project(output, weights_of.output, weights_of.output_bias);
 }
 
-/// One chunk through all layers; returns the residual stream before the final norm, [new, hidden].
 at::Tensor Model::Impl::run_layers(std::span<const int64_t> ids, CompactCache& cache,
                                    LayerObserver* observer) const {
   const auto& config = spec.config;
-  const auto fresh = static_cast<int64_t>(ids.size());
-  const auto device = weights.embedding.device();
-  const auto id_tensor =
-      at::from_blob(const_cast<int64_t*>(ids.data()), {fresh}, at::kLong).to(device);
-  auto hidden = at::embedding(weights.embedding, id_tensor);  // [new, hidden]
-  const auto rope =
-      make_rope_table(rope_frequencies, cache.next_position(), fresh, weights.embedding.options());
+  auto hidden = embed(ids);  // [new, hidden]
+  const int64_t first = cache.next_position();
+  const auto positions =
+      at::arange(first, first + hidden.size(0), rope_frequencies.options());  // [new]
+  const auto rope = make_rope_table(rope_frequencies, positions, hidden.options());
   for (int64_t l = 0; l < config.layers; ++l) {
     const auto& layer = weights.layers[static_cast<size_t>(l)];
     const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
@@ -128,12 +124,7 @@ at::Tensor Model::Impl::run_layers(std::span<const int64_t> ids, CompactCache& c
 void Model::Impl::write_logits(const at::Tensor& hidden, at::Tensor out) const {
   out.copy_(
       project_to_f32(rms_norm(hidden, weights.final_norm, spec.config.norm_eps), weights.lm_head));
-  // One infinity or NaN makes the sum one; finite logits are far from the range of f32.
-  if (std::isfinite(out.sum().item<float>())) return;
-  const auto bad = weights.not_finite();
-  fail(Kind::numeric, "{}: logits are not finite{}", spec.config.name,
-       bad.empty() ? std::string(": try dtype f32")
-                   : fmt::format(": the {} holds NaN or infinity", bad));
+  check_finite(out);
 }
 
 Model Model::load(const std::filesystem::path& directory, const ModelOptions& options) {
@@ -177,6 +168,12 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
   impl_->check(ids, cache);
   const auto total = static_cast<int64_t>(ids.size());
+  if (total == 1 && wanted != LogitsWanted::none) {
+    const DecodeRow row{ids.front(), &cache};
+    const auto logits = impl_->run_decode({&row, 1}, observer);
+    cache.commit(1);
+    return logits;
+  }
   const int64_t rows = wanted == LogitsWanted::all ? total : wanted == LogitsWanted::last ? 1 : 0;
   const auto logits =
       at::empty({rows, config().vocab}, impl_->weights.embedding.options().dtype(at::kFloat));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// x W^T + b by the fastest way LibTorch or we have for device, dtype and number of rows.
+// x W^T + b: by the fastest product LibTorch has for device and dtype, or row by row (kernels.hpp,
+// row_product), where a row must have the same bits in every batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,5 +16,9 @@ at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 /// x W^T summed and kept in f32: logits of 20 rounded to bf16 would tie in steps of 0.125.
 /// @return  [rows, out] f32
 at::Tensor project_to_f32(const at::Tensor& x, const at::Tensor& weight);
+
+/// The same two for decode steps: a row's result does not depend on the other rows.
+at::Tensor project_rows(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+at::Tensor project_rows_to_f32(const at::Tensor& x, const at::Tensor& weight);
 
 }  // namespace kvcal

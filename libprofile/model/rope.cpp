@@ -71,9 +71,8 @@ at::Tensor rope_frequencies(const ModelSpec& spec) {
   return spec.rope_scaling ? stretch(frequencies, *spec.rope_scaling) : frequencies;
 }
 
-RopeTable make_rope_table(const at::Tensor& frequencies, int64_t first_position, int64_t tokens,
+RopeTable make_rope_table(const at::Tensor& frequencies, const at::Tensor& positions,
                           const at::TensorOptions& options) {
-  const auto positions = at::arange(first_position, first_position + tokens, frequencies.options());
   const auto angles = at::outer(positions, frequencies);  // [tokens, head_dim / 2]
   return {angles.cos().to(options), angles.sin().to(options)};
 }

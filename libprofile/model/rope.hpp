@@ -19,8 +19,9 @@ struct RopeTable {
 };
 
 /// @param frequencies  see rope_frequencies
+/// @param positions    [tokens] f32, of each token
 /// @param options      dtype and device of the table
-RopeTable make_rope_table(const at::Tensor& frequencies, int64_t first_position, int64_t tokens,
+RopeTable make_rope_table(const at::Tensor& frequencies, const at::Tensor& positions,
                           const at::TensorOptions& options);
 
 /// Turns heads in place: first half a, second half b -> a cos - b sin, b cos + a sin.

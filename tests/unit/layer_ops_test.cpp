@@ -39,9 +39,9 @@ TEST(Rope, AQuarterTurnTakesTheFirstHalfToTheSecond) {
   EXPECT_TRUE(at::equal(heads, at::tensor({-3.0F, -4.0F, 1.0F, 2.0F}).view({1, 1, 4})));
 }
 
-TEST(Rope, TheTableBeginsAtTheFirstPosition) {
+TEST(Rope, TheTableHoldsTheAngleOfEachPosition) {
   const auto frequencies = at::tensor({1.0F, 0.5F});
-  const auto table = make_rope_table(frequencies, 3, 2, at::kFloat);
+  const auto table = make_rope_table(frequencies, at::tensor({3.0F, 4.0F}), at::kFloat);
   EXPECT_FLOAT_EQ(table.cos[0][0].item<float>(), std::cos(3.0F));
   EXPECT_FLOAT_EQ(table.sin[1][1].item<float>(), std::sin(2.0F));
 }

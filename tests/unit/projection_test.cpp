@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "support/random_layer.hpp"
+
 namespace kvcal {
 namespace {
 
@@ -34,12 +36,29 @@ TEST_P(Projection, IsTheProductPlusBias) {
   const auto wide = project_to_f32(x, weight);
   EXPECT_EQ(wide.scalar_type(), at::kFloat);
   EXPECT_EQ(worst_difference(wide, exact), 0) << "rounded on the way";
+
+  EXPECT_EQ(worst_difference(project_rows(x, weight, bias), rounded), 0);
+  EXPECT_EQ(worst_difference(project_rows_to_f32(x, weight), exact), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, Projection,
-    testing::Combine(testing::Values(at::kFloat, at::kBFloat16), testing::Values(1, 5),
+    testing::Combine(testing::Values(at::kFloat, at::kBFloat16, at::kHalf),
+                     testing::Values(1, 5, 15),
                      testing::Values(48, 50)));  // 50: no multiple of the vector length
+
+TEST(ProjectRows, ARowHasTheSameBitsAloneAndInABatch) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    std::mt19937 random(1);
+    const auto x = test::normal(random, {23, 72}).to(dtype);
+    const auto weight = test::normal(random, {301, 72}).to(dtype);
+    const auto together = project_rows_to_f32(x, weight);  // [23, 301]
+    for (int64_t row = 0; row < x.size(0); ++row) {
+      EXPECT_TRUE(at::equal(project_rows_to_f32(x.narrow(0, row, 1), weight)[0], together[row]))
+          << c10::toString(dtype) << " row " << row;
+    }
+  }
+}
 
 TEST(ProjectionToF32, TakesVocabulariesOfAnySize) {
   const auto x = whole_numbers(2, 16, at::kBFloat16);

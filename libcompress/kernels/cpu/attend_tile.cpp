@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Written with GCC's vector types: one source for SSE2, AVX2 and AVX-512 (target_clones picks at
-// load time, so a portable build is not slow). All sums are f32; bf16 and f16 are widened in
-// registers.
+// All sums are f32; bf16 and f16 are widened in registers.
 #include "kernels/cpu/attend_tile.hpp"
 
 #include <algorithm>
@@ -9,95 +7,16 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cpu/vectors.hpp"
 #include "kvcal/compress/vector_clones.hpp"
-#define KVCAL_INLINE __attribute__((always_inline)) inline
 
 namespace kvcal::cpu {
 namespace {
-
-using F32x4 = float __attribute__((vector_size(16)));
-using F32x16 = float __attribute__((vector_size(64)));
-using I32x16 = int32_t __attribute__((vector_size(64)));
-using U32x16 = uint32_t __attribute__((vector_size(64)));
-using U16x16 = uint16_t __attribute__((vector_size(32)));
 
 /// Entries whose logits are held at once.
 constexpr int64_t kTile = 64;
 /// Rows that share one load of an entry.
 constexpr int kRowBlock = 4;
-
-struct Bf16 {
-  uint16_t bits;
-};
-struct F16 {
-  uint16_t bits;
-};
-
-template <class To, class From>
-KVCAL_INLINE To bits_as(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  std::memcpy(&to, &from, sizeof(To));
-  return to;
-}
-
-KVCAL_INLINE F32x16 load(const float* from) {
-  F32x16 wide;
-  std::memcpy(&wide, from, sizeof(wide));
-  return wide;
-}
-
-KVCAL_INLINE U32x16 load_bits(const void* from) {
-  U16x16 narrow;
-  std::memcpy(&narrow, from, sizeof(narrow));
-  return __builtin_convertvector(narrow, U32x16);
-}
-
-KVCAL_INLINE F32x16 load(const Bf16* from) {
-  return bits_as<F32x16>(load_bits(from) << 16);
-}
-
-/// Moves exponent and fraction into place and corrects the exponent's offset by a product, which is
-/// right for subnormals too; infinity and NaN get the largest exponent back.
-KVCAL_INLINE F32x16 load(const F16* from) {
-  const U32x16 half = load_bits(from);
-  const U32x16 magnitude = (half & 0x7FFF) << 13;
-  const F32x16 value = bits_as<F32x16>(magnitude) * 0x1p112F;
-  const U32x16 is_special = bits_as<U32x16>(magnitude >= (0x7C00U << 13));
-  return bits_as<F32x16>(bits_as<U32x16>(value) | ((half & 0x8000) << 16) |
-                         (is_special & 0x7F800000U));
-}
-
-/// The last numbers of a row whose length is no multiple of kLanes; zeros behind them.
-template <class T>
-KVCAL_INLINE F32x16 load_some(const T* from, int64_t count) {
-  T padded[kLanes] = {};
-  std::memcpy(padded, from, static_cast<size_t>(count) * sizeof(T));
-  return load(padded);
-}
-
-KVCAL_INLINE void store(float* to, const F32x16& from) {
-  std::memcpy(to, &from, sizeof(from));
-}
-
-KVCAL_INLINE F32x4 quarter_sums(const F32x16& v) {
-  const auto a =
-      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  const auto b =
-      __builtin_shufflevector(v, v, 8, 9, 10, 11) + __builtin_shufflevector(v, v, 12, 13, 14, 15);
-  return a + b;
-}
-
-/// The sums of four vectors, as one vector.
-KVCAL_INLINE F32x4 sums_of(const F32x16* v) {
-  const F32x4 a = quarter_sums(v[0]), b = quarter_sums(v[1]);
-  const F32x4 c = quarter_sums(v[2]), d = quarter_sums(v[3]);
-  const F32x4 ab =
-      __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const F32x4 cd =
-      __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
 
 /// exp for x <= 0, relative error below 2e-7; 0 below -87, NaN stays NaN (Cephes expf: 2^n *
 /// polynomial).

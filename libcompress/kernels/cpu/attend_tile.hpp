@@ -8,9 +8,6 @@
 
 namespace kvcal::cpu {
 
-/// Numbers in one vector register of the widest instruction set.
-constexpr int64_t kLanes = 16;
-
 /// Consecutive entries of one KV head. Keys and values have the element type of the called
 /// function.
 struct Entries {

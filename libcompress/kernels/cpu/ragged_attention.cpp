@@ -152,24 +152,30 @@ void merge_row(const std::vector<Rows>& parts, size_t first_part, int64_t count,
   for (size_t d = 0; d < merged.size(); ++d) out[d] = static_cast<T>(merged[d] / sum);
 }
 
-template <class T>
-at::Tensor attend_all(const at::Tensor& queries, const CacheLayer& cache, double scale) {
-  const Plan plan(queries, cache);
-  const int64_t new_tokens = queries.size(1), head_dim = queries.size(2);
-  std::vector<Rows> parts(static_cast<size_t>(plan.tasks()), Rows(0, head_dim));
-  const auto run = [&](int64_t task) {
-    parts[static_cast<size_t>(task)] =
-        run_task<T>(queries, cache, static_cast<float>(scale), plan, task);
-  };
-  const int64_t entries = cache.prefix.total_kept() / plan.kv_heads + plan.tail_tokens;
-  if (queries.numel() * entries < kSerialWork) {
-    for (int64_t task = 0; task < plan.tasks(); ++task) run(task);
-  } else {
-    parallel_tasks(plan.tasks(), run);
-  }
+/// One sequence: what it asks, how it is cut, and the parts of its answer.
+struct Call {
+  const at::Tensor& queries;
+  const CacheLayer& cache;
+  Plan plan;
+  std::vector<Rows> parts;
 
-  auto output =
-      at::empty(queries.sizes(), queries.options().memory_format(at::MemoryFormat::Contiguous));
+  Call(const at::Tensor& queries_, const CacheLayer& cache_)
+      : queries(queries_),
+        cache(cache_),
+        plan(queries_, cache_),
+        parts(static_cast<size_t>(plan.tasks()), Rows(0, queries_.size(2))) {}
+
+  int64_t work() const {
+    return queries.numel() * (cache.prefix.total_kept() / plan.kv_heads + plan.tail_tokens);
+  }
+};
+
+template <class T>
+at::Tensor merge_parts(const Call& call) {
+  const Plan& plan = call.plan;
+  const int64_t new_tokens = call.queries.size(1), head_dim = call.queries.size(2);
+  auto output = at::empty(call.queries.sizes(),
+                          call.queries.options().memory_format(at::MemoryFormat::Contiguous));
   T* out = output.mutable_data_ptr<T>();
   for (int64_t block = 0; block < plan.kv_heads * plan.token_blocks; ++block) {
     const int64_t first_head = block / plan.token_blocks * plan.group;
@@ -177,20 +183,51 @@ at::Tensor attend_all(const at::Tensor& queries, const CacheLayer& cache, double
     const int64_t tokens = plan.tokens_of(block % plan.token_blocks);
     for (int64_t row = 0; row < plan.group * tokens; ++row) {
       const int64_t place = (first_head + row / tokens) * new_tokens + first_token + row % tokens;
-      merge_row(parts, static_cast<size_t>(block * plan.parts), plan.parts, row,
+      merge_row(call.parts, static_cast<size_t>(block * plan.parts), plan.parts, row,
                 out + place * head_dim);
     }
   }
   return output;
 }
 
+template <class T>
+std::vector<at::Tensor> attend_all(std::span<const at::Tensor> queries,
+                                   std::span<const CacheLayer> caches, double scale) {
+  std::vector<Call> calls;
+  std::vector<std::pair<size_t, int64_t>> tasks;  // call, task of it
+  int64_t work = 0;
+  calls.reserve(queries.size());
+  for (size_t i = 0; i < queries.size(); ++i) {
+    calls.emplace_back(queries[i], caches[i]);
+    work += calls.back().work();
+    for (int64_t task = 0; task < calls.back().plan.tasks(); ++task) tasks.emplace_back(i, task);
+  }
+  const auto run = [&](int64_t index) {
+    const auto [i, task] = tasks[static_cast<size_t>(index)];
+    Call& call = calls[i];
+    call.parts[static_cast<size_t>(task)] =
+        run_task<T>(call.queries, call.cache, static_cast<float>(scale), call.plan, task);
+  };
+  const auto count = static_cast<int64_t>(tasks.size());
+  if (work < kSerialWork) {
+    for (int64_t index = 0; index < count; ++index) run(index);
+  } else {
+    parallel_tasks(count, run);
+  }
+  std::vector<at::Tensor> outputs;
+  for (const Call& call : calls) outputs.push_back(merge_parts<T>(call));
+  return outputs;
+}
+
 }  // namespace
 
-at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale) {
-  if (queries.scalar_type() == at::kFloat) return attend_all<float>(queries, cache, scale);
-  if (queries.scalar_type() == at::kBFloat16)
-    return attend_all<at::BFloat16>(queries, cache, scale);
-  return attend_all<at::Half>(queries, cache, scale);
+std::vector<at::Tensor> ragged_attention(std::span<const at::Tensor> queries,
+                                         std::span<const CacheLayer> caches, double scale) {
+  if (queries.empty()) return {};
+  const auto dtype = queries.front().scalar_type();
+  if (dtype == at::kFloat) return attend_all<float>(queries, caches, scale);
+  if (dtype == at::kBFloat16) return attend_all<at::BFloat16>(queries, caches, scale);
+  return attend_all<at::Half>(queries, caches, scale);
 }
 
 }  // namespace kvcal::cpu

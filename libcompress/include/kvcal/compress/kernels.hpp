@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
+
 #include "kvcal/compress/compact_cache.hpp"
 
 namespace kvcal {
@@ -18,6 +20,23 @@ namespace kvcal {
 /// @param scale    logits are q.k * scale (+ prefix bias)
 /// @return  [heads, new, head_dim], dtype of queries; softmax and sums in f32
 at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);
+
+/// The same for several sequences at once, one new token each: a decode step of all variants of a
+/// prompt. A sequence's result does not depend on the others.
+///
+/// @param queries  [sequences, heads, head_dim]
+/// @param caches   one a sequence
+/// @return  [sequences, heads, head_dim]
+at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
+                                  double scale);
+
+/// x W^T of few rows, each summed in the same order whatever the others are: a row has the same bits
+/// alone and in a batch, which matrix products of libraries do not promise. Reads each weight once.
+///
+/// @param x       [rows, in] f32, bf16 or f16
+/// @param weight  [out, in], same dtype
+/// @return  [rows, out] f32
+at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight);
 
 /// Softmax rows of the window queries, causal inside the last `window` columns.
 ///

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -82,9 +83,10 @@ class Compressor {
 };
 
 struct Generation {
-  std::vector<int64_t> ids;  ///< without the stop token
-  double seconds = 0;        ///< of the decode steps
-  int64_t steps = 0;         ///< forward passes of one token
+  std::vector<int64_t> ids;        ///< without the stop token
+  std::optional<int64_t> stop_id;  ///< the token that ended it, if one did
+  double seconds = 0;              ///< of the decode steps; in a batch, this sequence's share
+  int64_t steps = 0;               ///< forward passes of one token
 };
 
 /// Greedy decoding. The first token comes from `first_logits`; equal logits go to the lower id.
@@ -93,6 +95,20 @@ Generation generate(const Model& model, CompactCache& cache, const at::Tensor& f
                     int64_t max_new_tokens, std::span<const int64_t> stop_ids,
                     LayerObserver* observer = nullptr,
                     const std::function<bool(int64_t)>& on_token = {});
+
+/// One sequence of a batch that is decoded together.
+struct Continuation {
+  CompactCache* cache = nullptr;
+  at::Tensor first_logits;  ///< [1, vocab] or [vocab] f32, of the last token fed
+  int64_t max_new_tokens = 0;
+  const HeadMask* mask = nullptr;
+  Generation generation = {};
+};
+
+/// Greedy decoding of all sequences, one step for all of them at a time; one that ends leaves the
+/// batch. Each gets the same tokens as it would alone.
+void generate_together(const Model& model, std::span<Continuation> sequences,
+                       std::span<const int64_t> stop_ids);
 
 struct Variant {
   const Method* method = nullptr;

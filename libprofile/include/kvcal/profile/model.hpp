@@ -68,6 +68,22 @@ class LayerObserver {
   virtual void after_attention(const AttentionStep& step) = 0;
 };
 
+/// Heads that are silenced in decode steps (masking ablation).
+struct HeadMask {
+  /// uniform: the head's query is zero, so that it sees all entries alike and puts out their mean (the
+  /// authors of CompressKV); zero: it puts out nothing.
+  enum class Kind { uniform, zero };
+  Kind kind = Kind::uniform;
+  std::vector<std::vector<int64_t>> heads;  ///< [layers], those that are silenced
+};
+
+/// One sequence of a batched decode step.
+struct DecodeRow {
+  int64_t id = 0;  ///< token fed at cache->next_position()
+  CompactCache* cache = nullptr;
+  const HeadMask* mask = nullptr;
+};
+
 /// Positions whose logits are computed: the output projection is dear.
 enum class LogitsWanted { none, last, all };
 
@@ -98,6 +114,14 @@ class Model {
   ///          On any error the cache is left as it was.
   at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
                      LayerObserver* observer = nullptr) const;
+
+  /// Feeds one token to each of several sequences and appends its entries to their caches. A
+  /// sequence's logits and entries have the same bits whatever the others are, and as by `forward`
+  /// of one token.
+  ///
+  /// @return  [rows, vocab] f32
+  /// @throws  as forward; the caches are left as they were
+  at::Tensor decode(std::span<const DecodeRow> rows) const;
 
   /// [hidden, heads * head_dim]
   const at::Tensor& output_weight(int64_t layer) const;

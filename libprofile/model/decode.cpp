@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// One decode step of several sequences: linear layers as one batch of rows, attention of each row
+// over its own cache. All products take rows one by one (project_rows), so that a variant has the
+// same bits alone and among others.
+#include <ATen/ATen.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
+#include "model/layer_ops.hpp"
+#include "model/model_impl.hpp"
+#include "model/projection.hpp"
+
+namespace kvcal {
+namespace {
+
+/// Zeros the rows of silenced heads of one layer.
+/// @param heads  [rows, heads, head_dim]
+void silence(at::Tensor heads, std::span<const DecodeRow> rows, int64_t layer,
+             HeadMask::Kind kind) {
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const auto* mask = rows[row].mask;
+    if (mask == nullptr || mask->kind != kind) continue;
+    for (const int64_t head : mask->heads[static_cast<size_t>(layer)]) {
+      heads[static_cast<int64_t>(row)][head].zero_();
+    }
+  }
+}
+
+/// [rows] f32 on the device of `options`.
+at::Tensor positions_of(std::span<const DecodeRow> rows, const at::TensorOptions& options) {
+  std::vector<float> positions;
+  for (const auto& row : rows) positions.push_back(static_cast<float>(row.cache->next_position()));
+  return at::tensor(positions, at::kFloat).to(options.device());
+}
+
+}  // namespace
+
+at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed,
+                                         const RopeTable& rope, std::span<const DecodeRow> rows,
+                                         LayerObserver* observer) const {
+  const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
+  const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
+                       .view({normed.size(0), -1, spec.config.head_dim});
+  const auto [queries, keys, values] = split_heads(spec, weights_of, qkv, rope);
+  silence(queries, rows, layer, HeadMask::Kind::uniform);
+  std::vector<CacheLayer> seen;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const auto index = static_cast<int64_t>(row);
+    rows[row].cache->append(layer, keys[index].unsqueeze(1), values[index].unsqueeze(1));
+    seen.push_back(rows[row].cache->layer(layer, 1));
+  }
+  auto by_head = ragged_attention_batch(queries, seen, attention_scale());
+  silence(by_head, rows, layer, HeadMask::Kind::zero);
+  const auto output = by_head.flatten(1);  // [rows, heads * head_dim]
+  if (observer != nullptr) {
+    observer->after_attention({layer, rows.front().cache->next_position(),
+                               queries.transpose(0, 1), seen.front(), output, weights_of.output,
+                               attention_scale()});
+  }
+  return project_rows(output, weights_of.output, weights_of.output_bias);
+}
+
+at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const {
+  const auto& config = spec.config;
+  std::vector<int64_t> ids;
+  for (const auto& row : rows) ids.push_back(row.id);
+  auto hidden = embed(ids);  // [rows, hidden]
+  const auto rope = make_rope_table(rope_frequencies, positions_of(rows, hidden.options()),
+                                    hidden.options());
+  for (int64_t l = 0; l < config.layers; ++l) {
+    const auto& layer = weights.layers[static_cast<size_t>(l)];
+    const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
+    hidden += decode_attention(l, normed, rope, rows, observer);
+    const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
+    const auto gate_up = project_rows(mlp_input, layer.gate_up, layer.gate_up_bias);
+    hidden += project_rows(gated_silu(gate_up), layer.down, layer.down_bias);
+  }
+  const auto normed = rms_norm(hidden, weights.final_norm, config.norm_eps);
+  auto logits = project_rows_to_f32(normed, weights.lm_head);  // [rows, vocab]
+  check_finite(logits);
+  return logits;
+}
+
+at::Tensor Model::decode(std::span<const DecodeRow> rows) const {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  require(!rows.empty(), Kind::internal, "no sequence to decode, need at least 1");
+  for (const auto& row : rows) {
+    impl_->check({&row.id, 1}, *row.cache);
+    require(row.mask == nullptr ||
+                static_cast<int64_t>(row.mask->heads.size()) == config().layers,
+            Kind::internal, "head mask of {} layers, the model has {}",
+            row.mask == nullptr ? 0 : row.mask->heads.size(), config().layers);
+  }
+  const auto logits = impl_->run_decode(rows, nullptr);
+  for (const auto& row : rows) row.cache->commit(1);
+  return logits;
+}
+
+}  // namespace kvcal

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Model holds; forward.cpp feeds chunks of one sequence, decode.cpp one token of each of
+// several.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cmath>
+
+#include "kvcal/profile/model.hpp"
+#include "model/rope.hpp"
+#include "model/weights.hpp"
+
+namespace kvcal {
+
+struct Model::Impl {
+  ModelSpec spec;
+  Weights weights;
+  at::Tensor rope_frequencies;  // [head_dim / 2] f32
+  int64_t chunk_tokens;
+
+  double attention_scale() const {
+    return 1.0 / std::sqrt(static_cast<double>(spec.config.head_dim));
+  }
+
+  /// @throws Error{input, internal} ids or their number do not fit model or cache
+  void check(std::span<const int64_t> ids, const CompactCache& cache) const;
+  /// [new, hidden]
+  at::Tensor embed(std::span<const int64_t> ids) const;
+  /// @throws Error{numeric} logits that are not finite, and where that comes from
+  void check_finite(const at::Tensor& logits) const;
+
+  at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
+                             CompactCache& cache, LayerObserver* observer) const;
+  /// One chunk through all layers; returns the residual stream before the final norm, [new, hidden].
+  at::Tensor run_layers(std::span<const int64_t> ids, CompactCache& cache,
+                        LayerObserver* observer) const;
+  void write_logits(const at::Tensor& hidden, at::Tensor out) const;
+
+  at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
+                              std::span<const DecodeRow> rows, LayerObserver* observer) const;
+  /// One token of each row through all layers; [rows, vocab] f32 logits. Entries are appended to the
+  /// caches, not committed.
+  at::Tensor run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const;
+};
+
+/// [new, heads + 2 kv_heads, head_dim] after the projection, turned in place: queries and keys
+/// normed where the model does that, and rotated to their positions.
+struct HeadVectors {
+  at::Tensor queries;  ///< [new, heads, head_dim]
+  at::Tensor keys;     ///< [new, kv_heads, head_dim]
+  at::Tensor values;   ///< [new, kv_heads, head_dim]
+};
+HeadVectors split_heads(const ModelSpec& spec, const LayerWeights& weights, const at::Tensor& qkv,
+                        const RopeTable& rope);
+
+}  // namespace kvcal
