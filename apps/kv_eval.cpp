@@ -25,7 +25,15 @@ int main(int argc, char** argv) {
     add_list(app, "--methods", flags.methods, "names in configs/methods, or YAML files");
     app.add_option("--budgets", flags.budgets, "tokens (64), shares (3%) or bytes (8MiB)")
         ->capture_default_str();
-    add_list(app, "--visibility", flags.visibilities, "aware, agnostic");
+    add_list(app, "--visibility", flags.visibilities, "aware, agnostic, multi");
+    add_list(app, "--mask", flags.masks,
+             "silence heads of the full cache while it decodes: srh:10, traditional:10, random:10; "
+             "with :zero their output is zero, else the mean of all entries");
+    app.add_option("--memory", flags.memory,
+                   "for the caches of variants, e.g. 2GiB; more variants run in several batches "
+                   "(default: half of what is free)");
+    app.add_flag("--no-fidelity", flags.skips_fidelity,
+                 "leave out KL, top-1 agreement and likelihoods (saves up to a third of the time)");
     app.add_option("--dump-keep", flags.dump_keep,
                    "HDF5 file for the kept indices of every sample");
     app.add_option("--plot", flags.plot, "accuracy versus budget as .svg or .png (needs gnuplot)");

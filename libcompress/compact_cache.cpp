@@ -82,15 +82,18 @@ CompactCache CompactCache::fork(int64_t tail_capacity) const {
   return CompactCache(prefix_, original_tokens_, tail_capacity);
 }
 
-CompactCache CompactCache::sealed(int64_t tail_capacity) const {
+CompactCache CompactCache::sealed(int64_t tail_capacity, int64_t tokens) const {
   require(original_tokens_ == 0, Kind::internal, "only a freshly prefilled cache can be sealed");
+  require(tokens >= 0 && tokens <= tail_tokens_, Kind::internal, "cannot seal {} tokens of {}",
+          tokens, tail_tokens_);
   std::vector<CompactLayer> prefix;
-  const auto offsets = at::arange(kv_heads_ + 1, at::kLong) * tail_tokens_;
+  const auto offsets = at::arange(kv_heads_ + 1, at::kLong) * tokens;
   for (int64_t l = 0; l < layers(); ++l) {
-    prefix.push_back({tail_keys(l).reshape({-1, head_dim_}),
-                      tail_values(l).reshape({-1, head_dim_}), at::Tensor(), offsets});
+    prefix.push_back({tail_keys(l).narrow(1, 0, tokens).reshape({-1, head_dim_}),
+                      tail_values(l).narrow(1, 0, tokens).reshape({-1, head_dim_}), at::Tensor(),
+                      offsets});
   }
-  return CompactCache(std::move(prefix), tail_tokens_, tail_capacity);
+  return CompactCache(std::move(prefix), tokens, tail_capacity);
 }
 
 }  // namespace kvcal

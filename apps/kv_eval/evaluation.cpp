@@ -23,9 +23,7 @@ std::string running_scores(const std::vector<SampleRecord>& records, size_t vari
     double sum = 0;
     size_t count = 0;
     for (size_t i = v; i < records.size(); i += variants, ++count) sum += records[i].score;
-    const auto& record = records[v];
-    text += fmt::format("{}{} {:.2f}", v > 0 ? ", " : "",
-                        record.method == "full" ? "full" : record.method + "@" + record.budget,
+    text += fmt::format("{}{} {:.2f}", v > 0 ? ", " : "", variant_name(records[v]),
                         sum / static_cast<double>(count));
   }
   return text;
@@ -34,7 +32,7 @@ std::string running_scores(const std::vector<SampleRecord>& records, size_t vari
 constexpr const char* kKeepRoot = "/keep";  // in a shard
 
 /// Runs a sample and writes its shard: records and, if they are asked for, what each variant kept.
-void run_sample(const EvalFlags& flags, const Engine& engine, const EvalPlan& plan,
+void run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
                 const PlannedTask& task, const Sample& sample,
                 const std::function<void(const std::function<void(Hdf5Writer&)>&)>& write) {
   std::vector<std::pair<KeepKey, std::vector<KeepSet>>> kept;
@@ -59,8 +57,12 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   Results results;
   results.model = session.identity();
   results.provenance = make_provenance("kv-eval", flags.shared, resolved, session.dtype_name());
-  const Engine engine(session.model(), session.tokenizer(), session.chat(), plan.facts,
-                      static_cast<uint64_t>(flags.shared.seed));
+  EngineOptions options;
+  options.seed = static_cast<uint64_t>(flags.shared.seed);
+  options.measures_fidelity = !flags.skips_fidelity;
+  options.variant_bytes =
+      variant_memory(flags, predict_memory(plan, session.config(), session.element_bytes()));
+  Engine engine(session.model(), session.tokenizer(), session.chat(), plan.facts, options);
   std::optional<KeepDump> dump;
   if (!flags.dump_keep.empty()) dump.emplace(flags.dump_keep);
   Progress progress("kv-eval", plan.samples, flags.shared.is_quiet);
@@ -100,12 +102,12 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
     return kDone;
   }
   check_flags(flags);
-  const auto plan = plan_variants(flags);
+  const auto plan = plan_methods(flags);
   Session session(flags.shared);
   plan_samples(flags, session, *plan);
   const std::string resolved = plan->resolved(resolved_flags(app));
   if (flags.shared.is_dry_run) {
-    print_result(resolved + describe_plan(*plan, session.config()));
+    print_result(resolved + describe_plan(*plan, session.config(), session.element_bytes()));
     return kDone;
   }
   // Without --output the shards lie under a scratch name and go at the end.

@@ -16,8 +16,11 @@ struct EvalFlags {
   std::vector<std::string> methods{"full", "snapkv"};
   std::string budgets = "128";
   std::vector<std::string> visibilities{"aware"};
+  std::vector<std::string> masks;
+  std::string memory;
   std::string dump_keep, plot;
   bool allows_leakage = false;
+  bool skips_fidelity = false;
   bool is_list_methods = false, is_list_tasks = false;
 };
 

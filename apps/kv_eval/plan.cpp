@@ -2,8 +2,11 @@
 #include "kv_eval/plan.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "kvcal/compress/error.hpp"
+#include "shared/machine.hpp"
+#include "shared/table.hpp"
 
 namespace kvcal {
 namespace {
@@ -13,16 +16,32 @@ void load_methods(const EvalFlags& flags, EvalPlan& plan) {
   plan.budgets = parse_budgets(flags.budgets);
 }
 
+/// Masks are variants of the full cache: what heads do is asked apart from what eviction does.
 void make_variants(const EvalFlags& flags, EvalPlan& plan) {
   for (const auto& visibility : flags.visibilities) {
     const Visibility parsed = parse_visibility(visibility);
     for (const auto& method : plan.methods) {
       if (method.is_full()) {
         plan.variants.push_back({&method, nullptr, parsed});
+        for (const auto& mask : plan.masks) {
+          plan.variants.push_back({&method, nullptr, parsed, &mask});
+        }
         continue;
       }
       for (const auto& budget : plan.budgets) plan.variants.push_back({&method, &budget, parsed});
     }
+  }
+}
+
+void load_masks(const EvalFlags& flags, const Session& session, const Profile& profile,
+                EvalPlan& plan) {
+  const bool has_full = std::any_of(plan.methods.begin(), plan.methods.end(),
+                                    [](const Method& method) { return method.is_full(); });
+  require(flags.masks.empty() || has_full, Kind::config,
+          "--mask silences heads of the full cache: add `full` to --methods");
+  for (const auto& spec : flags.masks) {
+    plan.masks.push_back(
+        make_head_mask(spec, profile, session.config(), static_cast<uint64_t>(flags.shared.seed)));
   }
 }
 
@@ -73,7 +92,9 @@ void check_samples(const EvalFlags& flags, const Session& session,
                 prompt.total(), sample.max_new_tokens, needed, session.config().max_tokens);
         check_budgets(plan, session, where, static_cast<int64_t>(prompt.context.size()));
         plan.prompt_tokens += prompt.total();
-        plan.longest_prompt = std::max(plan.longest_prompt, prompt.total());
+        const auto seen = static_cast<int64_t>(prompt.context.size());
+        plan.longest_prompt = std::max(plan.longest_prompt, seen);
+        plan.longest_tail = std::max(plan.longest_tail, needed - seen);
       }
     }
   }
@@ -87,25 +108,53 @@ std::string EvalPlan::resolved(const std::string& flags_yaml) const {
   return text;
 }
 
-std::unique_ptr<EvalPlan> plan_variants(const EvalFlags& flags) {
+std::unique_ptr<EvalPlan> plan_methods(const EvalFlags& flags) {
   auto plan = std::make_unique<EvalPlan>();
   load_methods(flags, *plan);
-  make_variants(flags, *plan);
+  for (const auto& visibility : flags.visibilities) parse_visibility(visibility);
   return plan;
 }
 
 void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan) {
   plan.inputs = fmt::format("weights_sha256: {}\n", session.identity().weights_sha256);
   std::set<std::string> calibration;
+  Profile profile;
   if (!flags.profile.empty()) {
-    const auto profile = session.load_profile(flags.profile);
+    profile = session.load_profile(flags.profile);
     plan.facts = profile.facts();
     plan.inputs += fmt::format("profile_sha256: {}\n", sha256_of_file(flags.profile));
     for (const auto& prompt : profile.prompts) calibration.insert(prompt.sha256);
   }
   for (const auto& method : plan.methods) require_facts(method, plan.facts, flags.profile);
+  load_masks(flags, session, profile, plan);
+  make_variants(flags, plan);
   open_tasks(flags, session, plan);
   check_samples(flags, session, calibration, plan);
+}
+
+MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {
+  PromptShape shape;
+  shape.tokens = plan.longest_prompt;
+  shape.tail_tokens = plan.longest_tail;
+  shape.element_bytes = element_bytes;
+  return predict_memory(model, shape, plan.variants);
+}
+
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
+  if (!flags.memory.empty()) {
+    const int64_t given = parse_bytes(flags.memory);
+    require(given >= plan.largest_variant, Kind::config,
+            "--memory {} is less than the largest variant alone takes ({})", flags.memory,
+            format_bytes(static_cast<double>(plan.largest_variant)));
+    return given;
+  }
+  const int64_t free = available_memory();
+  if (free == 0) return std::numeric_limits<int64_t>::max();
+  const int64_t others = plan.total() - plan.variants;
+  require(plan.least() <= free, Kind::config,
+          "the run takes at least {}, the machine has {} free: shorter prompts, or dtype bf16",
+          format_bytes(static_cast<double>(plan.least())), format_bytes(static_cast<double>(free)));
+  return std::max(plan.largest_variant, (free - others) / 2);
 }
 
 }  // namespace kvcal

@@ -9,6 +9,8 @@
 
 #include "kv_eval/evaluation.hpp"
 #include "kvcal/profile/engine.hpp"
+#include "kvcal/profile/head_mask.hpp"
+#include "kvcal/profile/memory.hpp"
 #include "shared/session.hpp"
 
 namespace kvcal {
@@ -22,23 +24,32 @@ struct PlannedTask {
 struct EvalPlan {
   std::vector<Method> methods;
   std::vector<Budget> budgets;
-  std::vector<Variant> variants;  ///< point into methods and budgets
+  std::vector<NamedMask> masks;
+  std::vector<Variant> variants;  ///< point into methods, budgets and masks
   std::vector<PlannedTask> tasks;
   ProfileFacts facts;
   std::string inputs;  ///< YAML lines: hashes of what the result depends on
   int64_t samples = 0;
-  int64_t prompt_tokens = 0, longest_prompt = 0;
+  int64_t prompt_tokens = 0;
+  int64_t longest_prompt = 0, longest_tail = 0;  ///< tokens; question and answer in the tail
 
   std::string resolved(const std::string& flags_yaml) const;
 };
 
-/// Methods, budgets and variants: names and numbers that need no model, so that a typo is told at
-/// once.
+/// Methods and budgets: names and numbers that need no model, so that a typo is told at once.
 /// @throws Error{config}
-std::unique_ptr<EvalPlan> plan_variants(const EvalFlags& flags);
+std::unique_ptr<EvalPlan> plan_methods(const EvalFlags& flags);
 
-/// Adds tasks and facts.
+/// Adds facts, masks, variants and tasks.
 /// @throws Error  everything that can be known to be wrong before the model's weights are read
 void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan);
+
+/// What the run takes at most, for weights and entries of `element_bytes` each.
+MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
+
+/// Bytes that the caches of variants may take: as --memory says, else half of what is free when the
+/// rest of the plan has its part.
+/// @throws Error{config} not even one variant at a time fits
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan);
 
 }  // namespace kvcal

@@ -15,34 +15,52 @@ std::string signed_number(const std::optional<double>& value) {
   return value ? fmt::format("{:+.3f}", *value) : "-";
 }
 
+std::string number(const std::optional<double>& value, int digits) {
+  return value ? fmt::format("{:.{}f}", *value, digits) : "-";
+}
+
+/// The budget has a column of its own.
+std::string method_name(const Cell& cell) {
+  return cell.budget == "full" ? variant_name(cell) : cell.method;
+}
+
 }  // namespace
 
 std::string as_table(const Results& results, const std::vector<Cell>& cells) {
   Table table({"<task", "<method", "<visibility", "budget", "tokens", "kept", "of full", "share",
-               "n", "whole", "score", "95% interval", "to full", "its interval", "tok/s"});
+               "n", "whole", "score", "95% interval", "to full", "its interval", "KL", "top-1",
+               "NLL", "tok/s"});
   for (const auto& cell : cells) {
     const bool is_full = cell.budget == "full";
-    table.add({cell.task, cell.method, cell.visibility, cell.budget,
+    // "~": the method itself keeps another number of entries than asked.
+    const std::string share =
+        fmt::format("{}{:.1f}%", cell.is_exact ? "" : "~", 100 * cell.budget_fraction);
+    table.add({cell.task, method_name(cell), cell.visibility, cell.budget,
                fmt::format("{:.0f}", cell.budget_tokens), format_bytes(cell.kept_bytes),
-               format_bytes(cell.full_bytes), fmt::format("{:.1f}%", 100 * cell.budget_fraction),
-               std::to_string(cell.n), std::to_string(cell.uncompressed), format_score(cell.score),
+               format_bytes(cell.full_bytes), share, std::to_string(cell.n),
+               std::to_string(cell.uncompressed), format_score(cell.score),
                format_interval(cell.ci_low, cell.ci_high),
                is_full ? "" : signed_number(cell.paired_delta),
                is_full || !cell.paired_ci_low
                    ? ""
                    : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
+               number(cell.kl, 3), number(cell.top1_agreement, 2), number(cell.answer_nll, 2),
                fmt::format("{:.1f}", cell.decode_tokens_per_s)});
   }
   return table.text() + needle_heatmaps(results);
 }
 
-std::string describe_plan(const EvalPlan& plan, const ModelConfig& model) {
-  const int64_t entry_bytes =
-      plan.longest_prompt * model.layers * model.kv_heads * model.entry_bytes(2);
+std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {
+  const MemoryPlan memory = predict_memory(plan, model, element_bytes);
+  const auto bytes = [](int64_t count) { return format_bytes(static_cast<double>(count)); };
   return fmt::format(
       "plan:\n  prompts: {}\n  variants: {}\n  prompt_tokens: {}\n  longest_prompt: {}\n"
-      "  kv_bytes_of_longest_prompt_at_2_bytes: {}\n",
-      plan.samples, plan.variants.size(), plan.prompt_tokens, plan.longest_prompt, entry_bytes);
+      "memory:  # at {} bytes a number\n  weights: {}\n  prompt: {}\n  statistics: {}\n"
+      "  activations: {}\n  variants: {}\n  in_all: {}\n  one_variant_at_a_time: {}\n",
+      plan.samples, plan.variants.size(), plan.prompt_tokens, plan.longest_prompt, element_bytes,
+      bytes(memory.weights), bytes(memory.prompt), bytes(memory.statistics),
+      bytes(memory.activations), bytes(memory.variants), bytes(memory.total()),
+      bytes(memory.least()));
 }
 
 std::string list_methods() {

@@ -12,7 +12,7 @@ namespace kvcal {
 
 /// One line a cell, then the needle heatmaps.
 std::string as_table(const Results& results, const std::vector<Cell>& cells);
-std::string describe_plan(const EvalPlan& plan, const ModelConfig& model);
+std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
 std::string list_methods();
 std::string list_tasks();
 

@@ -55,10 +55,8 @@ std::string needle_heatmaps(const Results& results) {
   std::map<std::string, Grid> grids;
   for (const auto& record : results.records) {
     if (record.depth < 0) continue;
-    const std::string title = record.method == "full"
-                                  ? fmt::format("{} {} full", record.task, record.visibility)
-                                  : fmt::format("{} {} {}@{}", record.task, record.visibility,
-                                                record.method, record.budget);
+    const std::string title =
+        fmt::format("{} {} {}", record.task, record.visibility, variant_name(record));
     auto [entry, is_new] = grids.try_emplace(title);
     if (is_new) titles.push_back(title);
     auto& cell = entry->second.cells[{record.depth, record.length}];

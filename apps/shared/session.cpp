@@ -33,6 +33,11 @@ const Model& Session::model() {
   return *model_;
 }
 
+int64_t Session::element_bytes() const {
+  if (model_) return static_cast<int64_t>(model_->cache_options().dtype().itemsize());
+  return flags_.dtype == "f32" ? 4 : 2;
+}
+
 std::string Session::dtype_name() {
   switch (model().cache_options().dtype().toScalarType()) {
     case at::kFloat:

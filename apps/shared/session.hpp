@@ -29,6 +29,9 @@ class Session {
   /// Loads the weights on first use.
   const Model& model();
   std::string dtype_name();
+  /// Of a number in weights and KV entries, as --dtype says; `auto` counts as two before the
+  /// weights are loaded.
+  int64_t element_bytes() const;
 
  private:
   const SharedFlags& flags_;

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "kvcal/compress/error.hpp"
 
@@ -30,7 +31,22 @@ double parse_positive(std::string_view digits, std::string_view whole) {
   return value;
 }
 
+/// Bytes, or nothing where the text has no unit of bytes.
+std::optional<double> bytes_in(std::string_view text) {
+  for (const auto& suffix : kByteSuffixes) {
+    if (!text.ends_with(suffix.text)) continue;
+    return parse_positive(text.substr(0, text.size() - suffix.text.size()), text) * suffix.factor;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+int64_t parse_bytes(std::string_view text) {
+  const auto bytes = bytes_in(text);
+  require(bytes.has_value(), Kind::config, "'{}' is not a size in bytes, e.g. 512MiB or 2GB", text);
+  return static_cast<int64_t>(*bytes);
+}
 
 Budget Budget::parse(std::string_view text) {
   Budget budget;
@@ -42,11 +58,9 @@ Budget Budget::parse(std::string_view text) {
             "budget '{}' is more than the whole prompt, need <= 100%", text);
     return budget;
   }
-  for (const auto& suffix : kByteSuffixes) {
-    if (!text.ends_with(suffix.text)) continue;
+  if (const auto bytes = bytes_in(text)) {
     budget.unit_ = Unit::bytes;
-    budget.value_ =
-        parse_positive(text.substr(0, text.size() - suffix.text.size()), text) * suffix.factor;
+    budget.value_ = *bytes;
     return budget;
   }
   budget.value_ = parse_positive(text, text);

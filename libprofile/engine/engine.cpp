@@ -3,54 +3,75 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <optional>
-
+#include "engine/prompt_run.hpp"
 #include "kvcal/compress/error.hpp"
-#include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/statistics.hpp"
 
 namespace kvcal {
 namespace {
 
-int64_t window_of(std::span<const Variant> variants) {
-  int64_t window = 0;
-  for (const auto& variant : variants) {
-    window = std::max(window, variant.method->needs().window_tokens);
-  }
-  return window;
-}
-
-/// [layers * kv_heads] entries in the prefix.
-std::vector<int32_t> entries_per_head(const CompactCache& cache) {
-  std::vector<int32_t> entries;
-  for (int64_t layer = 0; layer < cache.layers(); ++layer) {
-    const auto counts = cache.layer(layer).prefix.offsets.diff().to(at::kInt);  // [kv_heads]
-    const int32_t* begin = counts.const_data_ptr<int32_t>();
-    entries.insert(entries.end(), begin, begin + counts.numel());
-  }
-  return entries;
-}
-
-double score_prediction(const Sample& sample, const std::string& prediction) {
-  const auto& metric = find_metric(sample.metric);
-  return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
+Needs needs_of(std::span<const Variant> variants) {
+  Needs needs;
+  for (const auto& variant : variants) needs = needs | variant.method->needs();
+  return needs;
 }
 
 }  // namespace
 
+/// A context as the last sample left it: its prefill, and what the methods found out of it. The
+/// next question about the same context starts from here.
+struct Engine::Prepared {
+  std::vector<int64_t> ids;
+  uint64_t seed;
+  Prefilled prefilled;
+  Compressor compressor;
+
+  Prepared(const Model& model, const ProfileFacts& facts, const std::vector<int64_t>& ids_,
+           const Needs& needs, uint64_t seed_)
+      : ids(ids_),
+        seed(seed_),
+        prefilled(prefill(model, ids, needs.window_tokens)),
+        compressor(model, prefilled, facts, seed) {}
+};
+
 Engine::Engine(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
-               ProfileFacts facts, uint64_t seed)
-    : model_(model), tokenizer_(tokenizer), chat_(chat), facts_(std::move(facts)), seed_(seed) {}
+               ProfileFacts facts, const EngineOptions& options)
+    : model_(model),
+      tokenizer_(tokenizer),
+      chat_(chat),
+      facts_(std::move(facts)),
+      options_(options) {}
+
+Engine::~Engine() = default;
+
+Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
+                                  const PromptTokens& prompt, std::span<const Variant> variants) {
+  // Seeds are the sample's own, or its document's where the question is not seen: neither order nor
+  // the other samples can change what is drawn.
+  const bool is_of_document = !prompt.question.empty() && !sample.document.empty();
+  const auto& owner = is_of_document ? sample.document : sample.id;
+  const uint64_t seed = stable_hash(task + '/' + owner, options_.seed);
+  if (prepared_ && prepared_->ids == prompt.context && prepared_->seed == seed) {
+    prepared_->prefilled.reused_tokens = prepared_->prefilled.tokens();
+    prepared_->prefilled.seconds = 0;
+    return *prepared_;
+  }
+  prepared_.reset();  // before the next one takes its memory
+  prepared_ = std::make_unique<Prepared>(model_, facts_, prompt.context, needs_of(variants), seed);
+  return *prepared_;
+}
 
 std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sample,
                                       std::span<const Variant> variants,
-                                      const KeepSink& keep_sink) const {
+                                      const KeepSink& keep_sink) {
   std::vector<SampleRecord> records(variants.size());
-  for (Visibility visibility : {Visibility::aware, Visibility::agnostic}) {
-    std::vector<size_t> chosen;
+  for (Visibility visibility : {Visibility::aware, Visibility::agnostic, Visibility::multi}) {
+    std::vector<const Variant*> chosen;
+    std::vector<SampleRecord*> filled;
     for (size_t i = 0; i < variants.size(); ++i) {
-      if (variants[i].visibility == visibility) chosen.push_back(i);
+      if (variants[i].visibility != visibility) continue;
+      chosen.push_back(&variants[i]);
+      filled.push_back(&records[i]);
     }
     if (chosen.empty()) continue;
     const auto prompt = tokenize_prompt(sample, chat_, tokenizer_, visibility);
@@ -58,61 +79,13 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
     require(needed <= model_.config().max_tokens, Kind::input,
             "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task,
             sample.id, prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
-    const auto prefilled = prefill(model_, prompt.context, window_of(variants));
-    // The sample's own seed: neither order nor the other samples can change what is drawn.
-    Compressor compressor(model_, prefilled, facts_, stable_hash(task + '/' + sample.id, seed_));
-    for (size_t i : chosen) {
-      records[i] = run_variant(sample, variants[i], prompt, prefilled, compressor, keep_sink);
-      records[i].task = task;
-    }
+    Prepared& prepared = prepare(task, sample, prompt, variants);
+    PromptRun run(model_, tokenizer_, options_, sample, prompt, prepared.prefilled,
+                  prepared.compressor);
+    run.run(chosen, filled, keep_sink);
   }
+  for (auto& record : records) record.task = task;
   return records;
-}
-
-SampleRecord Engine::run_variant(const Sample& sample, const Variant& variant,
-                                 const PromptTokens& prompt, const Prefilled& prefilled,
-                                 Compressor& compressor, const KeepSink& keep_sink) const {
-  const auto& config = model_.config();
-  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
-  const int64_t budget_tokens =
-      variant.method->is_full() ? prefilled.tokens()
-                                : variant.budget->tokens(prefilled.tokens(), config, element_bytes);
-  const auto question = static_cast<int64_t>(prompt.question.size());
-  auto compression =
-      compressor.compress(*variant.method, budget_tokens, question + sample.max_new_tokens);
-  if (keep_sink) keep_sink(sample, variant, compression);
-
-  at::Tensor first_logits = prefilled.last_logits;
-  if (question > 0) {
-    first_logits = model_.forward(prompt.question, compression.cache, LogitsWanted::last);
-  }
-  const auto generation =
-      generate(model_, compression.cache, first_logits, sample.max_new_tokens, config.stop_ids);
-
-  SampleRecord record;
-  record.sample = sample.id;
-  record.document = sample.document;
-  record.method = variant.method->name;
-  record.visibility = to_string(variant.visibility);
-  record.metric = sample.metric;
-  record.length = sample.length;
-  record.depth = sample.depth;
-  record.budget = variant.method->is_full() ? "full" : variant.budget->text();
-  record.prompt_tokens = prefilled.tokens();
-  record.budget_tokens = budget_tokens;
-  record.kept_per_head = entries_per_head(compression.cache);
-  for (int32_t entries : record.kept_per_head) record.kept_entries += entries;
-  record.kept_bytes = compression.cache.prefix_bytes();
-  record.full_bytes =
-      prefilled.tokens() * config.layers * config.kv_heads * config.entry_bytes(element_bytes);
-  record.uncompressed = compression.is_uncompressed;
-  record.prediction = tokenizer_.decode(generation.ids);
-  record.references = sample.references;
-  record.score = score_prediction(sample, record.prediction);
-  record.generated_tokens = static_cast<int64_t>(generation.ids.size());
-  record.prefill_s = prefilled.seconds;
-  record.decode_s = generation.seconds;
-  return record;
 }
 
 }  // namespace kvcal

@@ -35,7 +35,7 @@ class WindowObserver : public LayerObserver {
 
 Prefilled prefill(const Model& model, std::span<const int64_t> ids, int64_t window_tokens) {
   const auto start = std::chrono::steady_clock::now();
-  Prefilled prompt{model.make_cache(static_cast<int64_t>(ids.size())), {}, {}, {}, 0};
+  Prefilled prompt{model.make_cache(static_cast<int64_t>(ids.size())), {}, {}, {}, 0, 0};
   WindowObserver observer(model.config().layers, window_tokens);
   prompt.last_logits =
       model.forward(ids, prompt.cache, LogitsWanted::last, window_tokens > 0 ? &observer : nullptr);

@@ -4,14 +4,25 @@
 
 namespace kvcal {
 
+namespace {
+
+constexpr std::pair<std::string_view, Visibility> kVisibilities[] = {
+    {"aware", Visibility::aware}, {"agnostic", Visibility::agnostic}, {"multi", Visibility::multi}};
+
+}  // namespace
+
 Visibility parse_visibility(std::string_view text) {
-  if (text == "aware") return Visibility::aware;
-  if (text == "agnostic") return Visibility::agnostic;
-  fail(Kind::config, "unknown visibility '{}' (known: aware, agnostic)", text);
+  for (const auto& [name, visibility] : kVisibilities) {
+    if (name == text) return visibility;
+  }
+  fail(Kind::config, "unknown visibility '{}' (known: aware, agnostic, multi)", text);
 }
 
 std::string_view to_string(Visibility visibility) {
-  return visibility == Visibility::aware ? "aware" : "agnostic";
+  for (const auto& [name, value] : kVisibilities) {
+    if (value == visibility) return name;
+  }
+  return "unknown";
 }
 
 std::string prompt_text(const Sample& sample, const ChatFormat& chat) {
@@ -28,10 +39,9 @@ PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
     tokens.context = tokenizer.encode(prompt_text(sample, chat), adds_special_tokens);
     return tokens;
   }
-  require(
-      !sample.context.empty() && !sample.question.empty(), Kind::input,
-      "sample {}: visibility agnostic needs a context and a question of their own, not one prompt",
-      sample.id);
+  require(!sample.context.empty() && !sample.question.empty(), Kind::input,
+          "sample {}: visibility {} needs a context and a question of their own, not one prompt",
+          sample.id, to_string(visibility));
   // The cut lies between two tokenizations, so that the context never sees the question's bytes.
   const std::string before = sample.chat ? chat.prefix() + sample.context : sample.context;
   const std::string after = sample.chat ? sample.question + chat.suffix() : sample.question;

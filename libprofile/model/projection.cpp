@@ -14,6 +14,8 @@ namespace {
 
 /// Weight rows widened to f32 at once: keeps the copy small.
 constexpr int64_t kWidenedRows = 4096;
+/// Up to here row_product, which widens in registers, is faster than widening first.
+constexpr int64_t kFewRows = 64;
 
 using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&,
                                 const std::optional<at::Tensor>&, std::string_view,
@@ -42,6 +44,7 @@ at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 
 at::Tensor project_to_f32(const at::Tensor& x, const at::Tensor& weight) {
   if (x.scalar_type() == at::kFloat) return project(x, weight, {});
+  if (x.is_cpu() && x.size(0) <= kFewRows) return row_product(x, weight);
   const auto wide = x.to(at::kFloat);                                     // [rows, in]
   auto product = at::empty({x.size(0), weight.size(0)}, wide.options());  // [rows, out]
   for (int64_t begin = 0; begin < weight.size(0); begin += kWidenedRows) {

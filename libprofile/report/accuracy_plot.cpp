@@ -43,6 +43,7 @@ std::vector<std::pair<std::string, Panel>> make_panels(const std::vector<Cell>& 
         std::find_if(panels.begin(), panels.end(), [&](const auto& p) { return p.first == title; });
     if (found == panels.end()) found = panels.insert(panels.end(), {title, {}});
     auto& panel = found->second;
+    if (!cell.mask.empty()) continue;  // an ablation, not a point of the curve
     if (cell.budget == "full") {
       panel.full_score = cell.score;
       continue;

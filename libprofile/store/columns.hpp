@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -73,12 +74,24 @@ void write_columns(Hdf5Writer& writer, const std::string& group, std::span<const
 }
 
 template <class Record>
+constexpr bool is_added_later(std::string_view name) {
+  if constexpr (requires { Record::kAddedLater; }) {
+    for (std::string_view later : Record::kAddedLater) {
+      if (later == name) return true;
+    }
+  }
+  return false;
+}
+
+template <class Record>
 std::vector<Record> read_columns(const Hdf5Reader& reader, const std::string& group) {
   int64_t rows = kAnySize;  // known after the first column, which is not a list
   std::vector<Column> columns;
   auto read = [&]<class T>(const char* name, const T&) {
     const std::string path = group + "/" + name;
-    if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    if (is_added_later<Record>(name) && !reader.has(path)) {
+      columns.emplace_back(ColumnOf<T>());  // empty: the default stays
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
       columns.emplace_back(read_lists(reader, path, rows));
     } else {
       auto values = reader.read<typename ColumnOf<T>::value_type>(path, {rows});
@@ -92,7 +105,8 @@ std::vector<Record> read_columns(const Hdf5Reader& reader, const std::string& gr
   for (int64_t row = 0; row < rows; ++row) {
     size_t field = 0;
     auto assign = [&]<class T>(const char*, T& value) {
-      value = std::move(std::get<ColumnOf<T>>(columns[field++])[row]);
+      auto& column = std::get<ColumnOf<T>>(columns[field++]);
+      if (!column.empty()) value = std::move(column[row]);
     };
     Record::fields(records[row], assign);
   }

@@ -109,6 +109,23 @@ void measure_sizes(Cell& cell, const Group& group, const ModelIdentity& model) {
   cell.full_bytes = mean_of(group, [](const auto& r) { return r.full_bytes; });
 }
 
+/// Mean over the samples where `value` was measured.
+template <class Value>
+std::optional<double> mean_measured(const Group& group, Value&& value) {
+  std::vector<double> measured;
+  for (const auto* record : group) {
+    if (!std::isnan(value(*record))) measured.push_back(value(*record));
+  }
+  return if_number(mean_of(measured));
+}
+
+void measure_fidelity(Cell& cell, const Group& group) {
+  cell.kl = mean_measured(group, [](const auto& r) { return r.kl; });
+  cell.top1_agreement = mean_measured(group, [](const auto& r) { return r.top1_agreement; });
+  cell.answer_nll = mean_measured(group, [](const auto& r) { return r.answer_nll; });
+  cell.full_answer_nll = mean_measured(group, [](const auto& r) { return r.full_answer_nll; });
+}
+
 void measure_speed(Cell& cell, const Group& group) {
   cell.prefill_s = mean_of(group, [](const auto& r) { return r.prefill_s; });
   const double decode_s = mean_of(group, [](const auto& r) { return r.decode_s; });
@@ -133,7 +150,9 @@ Cell cell_of(const Group& all, const ModelIdentity& model, const Baselines& base
   const Interval interval = bootstrap_mean(scores, clusters_of(group), 0.95, 2000, seed);
   cell.score = mean_of(scores), cell.ci_low = interval.low, cell.ci_high = interval.high;
   measure_sizes(cell, group, model);
+  measure_fidelity(cell, group);
   measure_speed(cell, group);
+  for (const auto* record : group) cell.is_exact &= record->is_exact;
   compare_with_full(cell, group, baselines, seed);
   return cell;
 }

@@ -25,7 +25,7 @@ class EngineTest : public testing::Test {
   const Budget huge_ = Budget::parse("900");
 
   Engine engine(ProfileFacts facts = {}) const {
-    return {model_, tokenizer_, chat_, std::move(facts), 7};
+    return {model_, tokenizer_, chat_, std::move(facts), {.seed = 7}};
   }
 
   Sample sample(const std::string& id, int64_t repeats) const {
@@ -75,7 +75,7 @@ TEST_F(EngineTest, ASampleGetsTheSameResultWhateverRunsBesideIt) {
   const std::vector<Variant> both{{&random_, &small_, Visibility::aware},
                                   {&snapkv_, &small_, Visibility::aware}};
   const std::vector<Variant> alone{{&random_, &small_, Visibility::aware}};
-  const auto in_company = engine();
+  auto in_company = engine();
   in_company.run("task", sample("other", 20), both);
   const auto first = in_company.run("task", sample("a", 12), both);
   const auto again = engine().run("task", sample("a", 12), alone);
@@ -161,6 +161,142 @@ TEST_F(EngineTest, ACompressedPromptKeepsItsOriginalPositions) {
   const auto compression = compressor.compress(snapkv_, 16, 4);
   EXPECT_EQ(compression.cache.next_position(), 40);
   EXPECT_EQ(compression.cache.layer(0).prefix.total_kept(), 16 * config_.kv_heads);
+}
+
+TEST_F(EngineTest, ASequenceDecodesTheSameAloneAndInABatch) {
+  const auto prefilled = prefill(model_, ids(40), 8);
+  const ProfileFacts facts;
+  Compressor compressor(model_, prefilled, facts, 0);
+  std::vector<CompactCache> caches{prefilled.cache.sealed(12)};
+  for (const int64_t budget : {12, 16, 20, 30}) {
+    caches.push_back(compressor.compress(snapkv_, budget, 12).cache);
+  }
+  std::vector<Continuation> together;
+  // Different lengths: the batch shrinks while it runs.
+  for (size_t i = 0; i < caches.size(); ++i) {
+    together.push_back({&caches[i], prefilled.last_logits, static_cast<int64_t>(4 + 2 * i)});
+  }
+  generate_together(model_, together, {});
+  for (size_t i = 0; i < caches.size(); ++i) {
+    auto cache = caches[i].fork(12);
+    const auto alone =
+        generate(model_, cache, prefilled.last_logits, together[i].max_new_tokens, {});
+    EXPECT_EQ(together[i].generation.ids, alone.ids) << i;
+    const int64_t last = config_.layers - 1;
+    EXPECT_TRUE(at::equal(caches[i].tail_keys(last), cache.tail_keys(last))) << i;
+  }
+}
+
+TEST_F(EngineTest, BatchesOfAnySizeGiveTheSameRecords) {
+  const Budget ten = Budget::parse("10"), twelve = Budget::parse("12");
+  const std::vector<Variant> variants{
+      {&full_, nullptr}, {&snapkv_, &small_}, {&snapkv_, &ten}, {&random_, &twelve}};
+  Engine one_at_a_time(model_, tokenizer_, chat_, {}, {.seed = 7, .variant_bytes = 1});
+  const auto split = one_at_a_time.run("task", sample("a", 12), variants);
+  const auto whole = engine().run("task", sample("a", 12), variants);
+  for (size_t i = 0; i < variants.size(); ++i) {
+    EXPECT_EQ(split[i].prediction, whole[i].prediction);
+    EXPECT_EQ(split[i].answer_nll, whole[i].answer_nll);
+    EXPECT_EQ(split[i].full_answer_nll, whole[i].full_answer_nll);
+    EXPECT_EQ(split[i].kl, whole[i].kl);
+  }
+}
+
+TEST_F(EngineTest, TheFullCacheAgreesWithItselfAndACutOneDoesNot) {
+  const std::vector<Variant> variants{{&snapkv_, &small_, Visibility::agnostic},
+                                      {&full_, nullptr, Visibility::agnostic},
+                                      {&snapkv_, &huge_, Visibility::agnostic}};
+  const auto records = engine().run("task", sample("a", 12), variants);
+  EXPECT_EQ(records[1].kl, 0);
+  EXPECT_EQ(records[1].top1_agreement, 1);
+  EXPECT_EQ(records[2].kl, 0) << "nothing was cut";
+  EXPECT_GT(records[0].kl, 0);
+  EXPECT_LT(records[0].kl, 5);
+  EXPECT_GT(records[1].full_answer_nll, 0);
+  EXPECT_NE(records[0].answer_nll, records[1].answer_nll);
+}
+
+TEST_F(EngineTest, TheLikelihoodOfAnAnswerIsThatOfOneForwardPass) {
+  Sample asked = sample("a", 12);
+  asked.references = {"boat 7"};
+  asked.chat = false;
+  const std::vector<Variant> variants{{&full_, nullptr, Visibility::aware}};
+  const auto record = engine().run("task", asked, variants).front();
+  const auto prompt = tokenize_prompt(asked, chat_, tokenizer_, Visibility::aware).context;
+  const auto answer = tokenizer_.encode(" boat 7", false);
+  auto sequence = prompt;
+  sequence.insert(sequence.end(), answer.begin(), answer.end());
+  auto cache = model_.make_cache(static_cast<int64_t>(sequence.size()));
+  const auto rows = at::log_softmax(model_.forward(sequence, cache, LogitsWanted::all), -1);
+  double nll = 0;
+  for (size_t i = 0; i < answer.size(); ++i) {
+    nll -= rows[static_cast<int64_t>(prompt.size() + i) - 1][answer[i]].item<double>();
+  }
+  EXPECT_NEAR(record.answer_nll, nll / static_cast<double>(answer.size()), 1e-4);
+}
+
+TEST_F(EngineTest, QuestionsAboutOneDocumentShareTheCompactedCache) {
+  const std::vector<Variant> variants{{&full_, nullptr, Visibility::multi},
+                                      {&random_, &small_, Visibility::multi}};
+  Sample first = sample("a", 12), second = sample("b", 12);
+  first.document = second.document = "boats";
+  second.question = "How many boats left?";
+  std::vector<at::Tensor> kept;
+  const KeepSink keep = [&](const Sample&, const Variant& variant, const Compression& compression) {
+    if (variant.budget != nullptr) kept.push_back(compression.kept.front().indices);
+  };
+  auto shared = engine();
+  shared.run("task", first, variants, keep);
+  const auto records = shared.run("task", second, variants, keep);
+  EXPECT_EQ(records[0].reused_tokens, records[0].prompt_tokens) << "the document was read twice";
+  EXPECT_TRUE(at::equal(kept[0], kept[1])) << "random draws anew for the second question";
+  const auto alone = engine().run("task", second, variants);
+  for (size_t i = 0; i < variants.size(); ++i) {
+    EXPECT_EQ(records[i].prediction, alone[i].prediction);
+    EXPECT_EQ(records[i].full_answer_nll, alone[i].full_answer_nll);
+  }
+}
+
+/// Silences all heads of layer 1.
+NamedMask mask_of_a_layer(const ModelConfig& config, HeadMask::Kind kind) {
+  NamedMask named{"layer", {kind, {}}};
+  named.mask.heads.resize(static_cast<size_t>(config.layers));
+  for (int64_t head = 0; head < config.heads; ++head) named.mask.heads[1].push_back(head);
+  return named;
+}
+
+TEST_F(EngineTest, AnEmptyMaskChangesNothingAndAFullOneDoes) {
+  NamedMask none{"none", {HeadMask::Kind::uniform, {}}};
+  none.mask.heads.resize(static_cast<size_t>(config_.layers));
+  const auto uniform = mask_of_a_layer(config_, HeadMask::Kind::uniform);
+  const auto zero = mask_of_a_layer(config_, HeadMask::Kind::zero);
+  const auto prefilled = prefill(model_, ids(40), 0);
+  std::vector<at::Tensor> logits;
+  const std::vector<const HeadMask*> masks{nullptr, &none.mask, &uniform.mask, &zero.mask};
+  for (const HeadMask* mask : masks) {
+    auto cache = prefilled.cache.sealed(2);
+    const DecodeRow row{17, &cache, mask};
+    logits.push_back(model_.decode({&row, 1}));
+  }
+  EXPECT_TRUE(at::equal(logits[0], logits[1]));
+  EXPECT_FALSE(at::allclose(logits[0], logits[2]));
+  EXPECT_FALSE(at::allclose(logits[0], logits[3]));
+  EXPECT_FALSE(at::allclose(logits[2], logits[3]));
+}
+
+TEST_F(EngineTest, AMaskedVariantReadsItsLastPromptTokenAgainUnderTheMask) {
+  NamedMask none{"none", {HeadMask::Kind::uniform, {}}};
+  none.mask.heads.resize(static_cast<size_t>(config_.layers));
+  const auto uniform = mask_of_a_layer(config_, HeadMask::Kind::uniform);
+  for (const auto visibility : {Visibility::aware, Visibility::agnostic}) {
+    const std::vector<Variant> variants{{&full_, nullptr, visibility},
+                                        {&full_, nullptr, visibility, &none},
+                                        {&full_, nullptr, visibility, &uniform}};
+    const auto records = engine().run("task", sample("a", 12), variants);
+    EXPECT_EQ(records[1].prediction, records[0].prediction);
+    EXPECT_EQ(records[2].mask, "layer");
+    EXPECT_EQ(records[2].kept_entries, records[0].kept_entries);
+  }
 }
 
 }  // namespace

@@ -79,7 +79,9 @@ class CompactCache {
 
   /// The prefilled prompt (empty prefix, tail only) as an uncut prefix; no copy when the tail is
   /// full.
-  CompactCache sealed(int64_t tail_capacity) const;
+  CompactCache sealed(int64_t tail_capacity) const { return sealed(tail_capacity, tail_tokens_); }
+  /// The same of its first `tokens` alone; a copy.
+  CompactCache sealed(int64_t tail_capacity, int64_t tokens) const;
 
  private:
   int64_t kv_heads_ = 0;

@@ -29,6 +29,10 @@ class Budget {
   double value_ = 0;
 };
 
+/// "8MiB", "2GB", "512B" in bytes.
+/// @throws Error{config} no number, not positive, or no unit
+int64_t parse_bytes(std::string_view text);
+
 /// "64,3%,8MiB"
 std::vector<Budget> parse_budgets(std::string_view list);
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,8 +25,9 @@
 namespace kvcal {
 
 /// What compression may see. aware: the whole prompt with its question. agnostic: the context only;
-/// the question then runs over the compacted cache at the original positions.
-enum class Visibility { aware, agnostic };
+/// the question then runs over the compacted cache at the original positions. multi: agnostic, and
+/// all questions about one document are asked of the same compacted cache.
+enum class Visibility { aware, agnostic, multi };
 Visibility parse_visibility(std::string_view text);
 std::string_view to_string(Visibility visibility);
 
@@ -48,7 +50,8 @@ struct Prefilled {
   std::vector<at::Tensor> window_queries;   ///< [layers], each [heads, window, head_dim]
   std::vector<LayerStatistics> statistics;  ///< [layers]
   at::Tensor last_logits;                   ///< [1, vocab] f32
-  double seconds = 0;
+  int64_t reused_tokens = 0;  ///< prefilled before, for another prompt that begins alike
+  double seconds = 0;         ///< of the others
 
   int64_t tokens() const { return cache.tail_tokens(); }
 };
@@ -71,8 +74,8 @@ class Compressor {
   Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts, uint64_t seed);
   ~Compressor();
 
-  /// Keeps exactly budget_tokens * layers * kv_heads entries, or all of a prompt that is not
-  /// longer.
+  /// Keeps exactly budget_tokens * layers * kv_heads entries (unless the method says of itself that
+  /// it is not exact), or all of a prompt that is not longer.
   /// @throws Error{config}   the budget is below what the method needs
   ///         Error{internal} an allocator or selection did not honour the budget
   Compression compress(const Method& method, int64_t budget_tokens, int64_t tail_capacity);
@@ -110,36 +113,68 @@ struct Continuation {
 void generate_together(const Model& model, std::span<Continuation> sequences,
                        std::span<const int64_t> stop_ids);
 
+/// A head mask with the name that results carry, e.g. "srh:10".
+struct NamedMask {
+  std::string name;
+  HeadMask mask;
+};
+
 struct Variant {
   const Method* method = nullptr;
   const Budget* budget = nullptr;  ///< null for the full cache
   Visibility visibility = Visibility::aware;
+  const NamedMask* mask = nullptr;  ///< null: no head is silenced
+
+  /// What the others are compared with.
+  bool is_reference() const { return method->is_full() && mask == nullptr; }
+};
+
+/// How far a variant's distribution is from the full cache's, token by token of a given answer
+/// (teacher forcing). NaN where it was not measured.
+struct Fidelity {
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  /// Mean over the answer of the full cache, of the rows computed over the compacted cache:
+  double kl = kNone;              ///< KL(full || variant), nats
+  double top1_agreement = kNone;  ///< share of rows with the same most likely token
+  /// Mean negative log-likelihood of a token, nats: of the first reference, of the full cache's
+  /// answer.
+  double answer_nll = kNone, full_answer_nll = kNone;
 };
 
 /// Called with what each variant kept: (sample, variant, compression).
 using KeepSink = std::function<void(const Sample&, const Variant&, const Compression&)>;
 
+struct EngineOptions {
+  uint64_t seed = 0;
+  bool measures_fidelity = true;
+  /// Caches of variants that are held at once, in bytes; more are run in several batches with the
+  /// same results. At least one variant is always run.
+  int64_t variant_bytes = std::numeric_limits<int64_t>::max();
+};
+
 class Engine {
  public:
   Engine(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat, ProfileFacts facts,
-         uint64_t seed);
+         const EngineOptions& options);
+  ~Engine();
 
-  /// Runs all variants on one sample.
+  /// Runs all variants on one sample. What was prefilled for the sample before is used again as far
+  /// as the prompts are the same; that changes no result.
   /// @return one record per variant, in their order
   std::vector<SampleRecord> run(const std::string& task, const Sample& sample,
-                                std::span<const Variant> variants,
-                                const KeepSink& keep_sink = {}) const;
+                                std::span<const Variant> variants, const KeepSink& keep_sink = {});
 
  private:
-  SampleRecord run_variant(const Sample& sample, const Variant& variant, const PromptTokens& prompt,
-                           const Prefilled& prefilled, Compressor& compressor,
-                           const KeepSink& keep_sink) const;
+  struct Prepared;
+  Prepared& prepare(const std::string& task, const Sample& sample, const PromptTokens& prompt,
+                    std::span<const Variant> variants);
 
   const Model& model_;
   const Tokenizer& tokenizer_;
   const ChatFormat& chat_;
   ProfileFacts facts_;
-  uint64_t seed_;
+  EngineOptions options_;
+  std::unique_ptr<Prepared> prepared_;  ///< of the last context
 };
 
 }  // namespace kvcal

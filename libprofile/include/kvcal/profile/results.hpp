@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,7 +33,19 @@ struct SampleRecord {
   std::string prediction;
   std::vector<std::string> references;
   int64_t generated_tokens = 0;
-  double prefill_s = 0, decode_s = 0;
+  int64_t reused_tokens = 0;  ///< of the prompt: their prefill was the previous sample's
+  double prefill_s = 0;       ///< of the tokens that were not reused
+  double decode_s = 0;        ///< share of the batch that the variant was decoded in
+  bool is_exact = true;       ///< false: the method may keep another number than asked
+  /// See Fidelity (engine.hpp); NaN where it was not measured.
+  double kl = std::numeric_limits<double>::quiet_NaN();
+  double top1_agreement = std::numeric_limits<double>::quiet_NaN();
+  double answer_nll = std::numeric_limits<double>::quiet_NaN();
+  double full_answer_nll = std::numeric_limits<double>::quiet_NaN();
+
+  /// Columns that files of earlier builds lack; their defaults are taken.
+  static constexpr std::string_view kAddedLater[] = {
+      "reused_tokens", "is_exact", "kl", "top1_agreement", "answer_nll", "full_answer_nll"};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& v) {
@@ -45,7 +58,10 @@ struct SampleRecord {
     v("uncompressed", self.uncompressed), v("score", self.score);
     v("prediction", self.prediction), v("references", self.references);
     v("generated_tokens", self.generated_tokens);
-    v("prefill_s", self.prefill_s), v("decode_s", self.decode_s);
+    v("reused_tokens", self.reused_tokens), v("prefill_s", self.prefill_s);
+    v("decode_s", self.decode_s), v("is_exact", self.is_exact), v("kl", self.kl);
+    v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
+    v("full_answer_nll", self.full_answer_nll);
   }
   /// [layers * kv_heads] kept entries, stored as its own dataset.
   std::vector<int32_t> kept_per_head;
@@ -80,9 +96,11 @@ struct Cell {
   double ci_low = 0, ci_high = 0;
   /// Against the unmasked full cache on the same samples: score / its score, and score - its score.
   std::optional<double> relative_to_full, paired_delta, paired_ci_low, paired_ci_high;
-  std::optional<double> kl, top1_agreement, answer_nll;
+  /// Means over the samples where they were measured.
+  std::optional<double> kl, top1_agreement, answer_nll, full_answer_nll;
   double prefill_s = 0;            ///< mean over samples
   double decode_tokens_per_s = 0;  ///< all generated tokens / all decode time
+  bool is_exact = true;            ///< false: kept another number of entries than asked
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& v) {
@@ -95,9 +113,20 @@ struct Cell {
     v("paired_delta", self.paired_delta), v("paired_ci_low", self.paired_ci_low);
     v("paired_ci_high", self.paired_ci_high), v("kl", self.kl);
     v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
-    v("prefill_s", self.prefill_s), v("decode_tokens_per_s", self.decode_tokens_per_s);
+    v("full_answer_nll", self.full_answer_nll), v("prefill_s", self.prefill_s);
+    v("decode_tokens_per_s", self.decode_tokens_per_s), v("is_exact", self.is_exact);
   }
 };
+
+/// How people are told which variant a record or cell is of: "full", "full without srh:10",
+/// "snapkv@5%".
+template <class Row>
+std::string variant_name(const Row& row) {
+  std::string name = row.method;
+  if (row.budget != "full") name += "@" + row.budget;
+  if (!row.mask.empty()) name += " without " + row.mask;
+  return name;
+}
 
 /// Cells in order of first appearance. Intervals: bootstrap over samples, clustered by document.
 std::vector<Cell> summarise(const Results& results, uint64_t seed);

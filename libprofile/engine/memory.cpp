@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/memory.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace kvcal {
+namespace {
+
+constexpr int64_t kF32Bytes = 4;
+
+/// [layers, kv_heads] f32 of one prompt: scores, measures and replay statistics alike.
+int64_t score_bytes(const ModelConfig& model, int64_t tokens) {
+  return model.layers * model.kv_heads * tokens * kF32Bytes;
+}
+
+int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
+                         std::span<const Variant> variants) {
+  Needs needs;
+  std::set<std::string> parts;
+  for (const auto& variant : variants) {
+    needs = needs | variant.method->needs();
+    if (variant.method->is_full()) continue;
+    parts.insert("scorer " + variant.method->scorer_key);
+    parts.insert("selector " + variant.method->selector_key);
+  }
+  const int64_t all_heads = model.layers * model.heads;
+  int64_t bytes = all_heads * needs.window_tokens * model.head_dim * prompt.element_bytes;
+  if (needs.column_sums) bytes += all_heads * prompt.tokens * kF32Bytes;
+  if (needs.query_moments) {
+    bytes += all_heads * model.head_dim * (model.head_dim + 1) * (kF32Bytes + 8);
+  }
+  if (needs.replay) bytes += 2 * score_bytes(model, prompt.tokens);
+  return bytes + static_cast<int64_t>(parts.size()) * score_bytes(model, prompt.tokens);
+}
+
+/// Residual stream, norm, heads and gated product of a chunk, and the logits of an answer in f32
+/// with their logarithms.
+int64_t activation_bytes(const ModelConfig& model, const PromptShape& prompt) {
+  const int64_t chunk = std::min(prompt.chunk_tokens, prompt.tokens);
+  const int64_t heads = (2 * model.heads + 2 * model.kv_heads) * model.head_dim;
+  const int64_t numbers = chunk * (3 * model.hidden + heads + 4 * model.intermediate);
+  return numbers * prompt.element_bytes + 4 * prompt.tail_tokens * model.vocab * kF32Bytes;
+}
+
+}  // namespace
+
+int64_t parameter_count(const ModelConfig& model) {
+  const int64_t attention = (2 * model.heads + 2 * model.kv_heads) * model.head_dim * model.hidden;
+  const int64_t embeddings = (model.has_tied_embedding ? 1 : 2) * model.vocab * model.hidden;
+  return embeddings + model.layers * (attention + 3 * model.hidden * model.intermediate);
+}
+
+MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,
+                          std::span<const Variant> variants) {
+  const int64_t token_bytes =
+      model.layers * model.kv_heads * model.entry_bytes(prompt.element_bytes);
+  MemoryPlan plan;
+  plan.weights = parameter_count(model) * prompt.element_bytes;
+  plan.prompt = 2 * prompt.tokens * token_bytes;
+  plan.statistics = statistics_bytes(model, prompt, variants);
+  plan.activations = activation_bytes(model, prompt);
+  for (const auto& variant : variants) {
+    int64_t kept =
+        variant.mask != nullptr ? prompt.tokens : 0;  // the full cache shares the prompt's
+    if (!variant.method->is_full()) {
+      kept = std::min(prompt.tokens,
+                      variant.budget->tokens(prompt.tokens, model, prompt.element_bytes));
+    }
+    const int64_t bytes = (kept + prompt.tail_tokens) * token_bytes;
+    plan.variants += bytes;
+    plan.largest_variant = std::max(plan.largest_variant, bytes);
+  }
+  return plan;
+}
+
+}  // namespace kvcal

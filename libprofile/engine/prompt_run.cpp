@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/prompt_run.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "engine/teacher_forcing.hpp"
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/metric.hpp"
+
+namespace kvcal {
+namespace {
+
+/// [layers * kv_heads] entries in the prefix.
+std::vector<int32_t> entries_per_head(const CompactCache& cache) {
+  std::vector<int32_t> entries;
+  for (int64_t layer = 0; layer < cache.layers(); ++layer) {
+    const auto counts = cache.layer(layer).prefix.offsets.diff().to(at::kInt);  // [kv_heads]
+    const int32_t* begin = counts.const_data_ptr<int32_t>();
+    entries.insert(entries.end(), begin, begin + counts.numel());
+  }
+  return entries;
+}
+
+double score_prediction(const Sample& sample, const std::string& prediction) {
+  const auto& metric = find_metric(sample.metric);
+  return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
+}
+
+/// A raw prompt goes on with a space unless it ends in white space; a chat turn starts anew.
+std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
+  if (sample.references.empty()) return {};
+  const std::string before = sample.context + sample.question;
+  const bool needs_space = !sample.chat && !before.empty() &&
+                           std::string_view(" \n\t").find(before.back()) == std::string_view::npos;
+  auto ids = tokenizer.encode((needs_space ? " " : "") + sample.references.front(),
+                              /*add_special_tokens=*/false);
+  ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(sample.max_new_tokens)));
+  return ids;
+}
+
+}  // namespace
+
+PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
+                     const Sample& sample, const PromptTokens& prompt, const Prefilled& prefilled,
+                     Compressor& compressor)
+    : model_(model),
+      tokenizer_(tokenizer),
+      options_(options),
+      sample_(sample),
+      prompt_(prompt),
+      prefilled_(prefilled),
+      compressor_(compressor) {
+  if (options.measures_fidelity) reference_ids_ = encode_reference(sample, tokenizer);
+}
+
+int64_t PromptRun::budget_of(const Variant& variant) const {
+  if (variant.method->is_full()) return prefilled_.tokens();
+  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
+  return variant.budget->tokens(prefilled_.tokens(), model_.config(), element_bytes);
+}
+
+/// Question, the last prompt token once more under a mask, and the answer with its stop token.
+int64_t PromptRun::tail_capacity() const {
+  return static_cast<int64_t>(prompt_.question.size()) + 1 + sample_.max_new_tokens;
+}
+
+/// A whole prompt is shared with the prefill, unless a mask takes its last token away.
+int64_t PromptRun::bytes_of(const Variant& variant) const {
+  const auto& config = model_.config();
+  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
+  const int64_t budget = budget_of(variant);
+  const int64_t kept = budget < prefilled_.tokens() || variant.mask != nullptr ? budget : 0;
+  return (kept + tail_capacity()) * config.layers * config.kv_heads *
+         config.entry_bytes(element_bytes);
+}
+
+void PromptRun::run(std::span<const Variant* const> variants,
+                    std::span<SampleRecord* const> records, const KeepSink& keep_sink) {
+  std::vector<size_t> order(variants.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  // The full cache first: the others are compared with its answer.
+  std::stable_partition(order.begin(), order.end(),
+                        [&](size_t i) { return variants[i]->is_reference(); });
+  std::vector<Sequence> batch;
+  int64_t held_bytes = 0;
+  for (const size_t i : order) {
+    const int64_t bytes = bytes_of(*variants[i]);
+    if (!batch.empty() && held_bytes + bytes > options_.variant_bytes) {
+      run_batch(batch);
+      batch.clear();
+      held_bytes = 0;
+    }
+    batch.push_back(start(*variants[i], *records[i], keep_sink));
+    held_bytes += bytes;
+  }
+  run_batch(batch);
+}
+
+/// Compresses, and feeds what comes between the compacted prompt and the answer.
+PromptRun::Sequence PromptRun::start(const Variant& variant, SampleRecord& record,
+                                     const KeepSink& keep_sink) {
+  Sequence sequence{&variant, &record,
+                    compressor_.compress(*variant.method, budget_of(variant), tail_capacity()),
+                    prefilled_.last_logits};
+  auto& cache = sequence.compression.cache;
+  if (keep_sink) keep_sink(sample_, variant, sequence.compression);
+  describe(variant, sequence.compression, record);
+
+  std::span<const int64_t> question = prompt_.question;
+  const bool is_masked = variant.mask != nullptr;
+  require(!is_masked || variant.method->is_full(), Kind::internal,
+          "heads are masked over the full cache only, not over what {} keeps",
+          variant.method->name);
+  if (is_masked && question.empty()) {
+    // Silencing begins with the last prompt token (CompressKV): it is fed again, in place of
+    // itself.
+    cache = prefilled_.cache.sealed(tail_capacity(), prefilled_.tokens() - 1);
+    question = std::span(prompt_.context).last(1);
+  }
+  if (question.empty()) return sequence;
+  const auto before = is_masked ? question.first(question.size() - 1) : question;
+  if (!before.empty()) {
+    sequence.first_logits =
+        model_.forward(before, cache, is_masked ? LogitsWanted::none : LogitsWanted::last);
+  }
+  if (is_masked) {
+    const DecodeRow last{question.back(), &cache, &variant.mask->mask};
+    sequence.first_logits = model_.decode({&last, 1});
+  }
+  return sequence;
+}
+
+void PromptRun::describe(const Variant& variant, const Compression& compression,
+                         SampleRecord& record) const {
+  const auto& config = model_.config();
+  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
+  record.sample = sample_.id;
+  record.document = sample_.document;
+  record.method = variant.method->name;
+  record.visibility = to_string(variant.visibility);
+  record.mask = variant.mask == nullptr ? "" : variant.mask->name;
+  record.metric = sample_.metric;
+  record.length = sample_.length;
+  record.depth = sample_.depth;
+  record.budget = variant.method->is_full() ? "full" : variant.budget->text();
+  record.prompt_tokens = prefilled_.tokens();
+  record.budget_tokens = budget_of(variant);
+  record.kept_per_head = entries_per_head(compression.cache);
+  for (int32_t entries : record.kept_per_head) record.kept_entries += entries;
+  record.kept_bytes = compression.cache.prefix_bytes();
+  record.full_bytes =
+      prefilled_.tokens() * config.layers * config.kv_heads * config.entry_bytes(element_bytes);
+  record.uncompressed = compression.is_uncompressed;
+  record.is_exact = variant.method->is_exact();
+  record.references = sample_.references;
+  record.prefill_s = prefilled_.seconds;
+  record.reused_tokens = prefilled_.reused_tokens;
+}
+
+void PromptRun::run_batch(std::vector<Sequence>& batch) {
+  std::vector<Continuation> continuations;
+  std::vector<int64_t> tails;  // tokens in front of the answer
+  for (auto& sequence : batch) {
+    tails.push_back(sequence.compression.cache.tail_tokens());
+    continuations.push_back({&sequence.compression.cache, sequence.first_logits,
+                             sample_.max_new_tokens,
+                             sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
+  }
+  generate_together(model_, continuations, model_.config().stop_ids);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const auto& generation = continuations[i].generation;
+    SampleRecord& record = *batch[i].record;
+    record.prediction = tokenizer_.decode(generation.ids);
+    record.score = score_prediction(sample_, record.prediction);
+    record.generated_tokens = static_cast<int64_t>(generation.ids.size());
+    record.decode_s = generation.seconds;
+    batch[i].compression.cache.truncate_tail(tails[i]);
+    if (options_.measures_fidelity) measure(batch[i], generation);
+  }
+}
+
+void PromptRun::measure(Sequence& sequence, const Generation& generation) {
+  // A mask acts on decode steps alone, which teacher forcing has none of.
+  if (sequence.variant->mask != nullptr) return;
+  auto& cache = sequence.compression.cache;
+  Fidelity fidelity;
+  if (!reference_ids_.empty()) {
+    fidelity.answer_nll =
+        mean_nll(answer_log_probabilities(model_, cache, sequence.first_logits, reference_ids_),
+                 reference_ids_);
+  }
+  if (sequence.variant->is_reference()) {
+    full_answer_.emplace();
+    full_answer_->ids = generation.ids;
+    if (generation.stop_id) full_answer_->ids.push_back(*generation.stop_id);
+  }
+  if (full_answer_ && !full_answer_->ids.empty()) {
+    const auto own =
+        answer_log_probabilities(model_, cache, sequence.first_logits, full_answer_->ids);
+    if (sequence.variant->is_reference()) full_answer_->log_probabilities = own;
+    fidelity.full_answer_nll = mean_nll(own, full_answer_->ids);
+    // Without a question of its own the first token's row is the prefill's, the same for all.
+    const int64_t first_row = prompt_.question.empty() ? 1 : 0;
+    compare_distributions(full_answer_->log_probabilities, own, first_row, fidelity);
+  }
+  SampleRecord& record = *sequence.record;
+  record.kl = fidelity.kl;
+  record.top1_agreement = fidelity.top1_agreement;
+  record.answer_nll = fidelity.answer_nll;
+  record.full_answer_nll = fidelity.full_answer_nll;
+}
+
+}  // namespace kvcal

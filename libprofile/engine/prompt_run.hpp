@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// One prompt under one visibility: compresses its variants, decodes them together and measures
+// them.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kvcal/profile/engine.hpp"
+
+namespace kvcal {
+
+class PromptRun {
+ public:
+  /// All arguments outlive the run.
+  PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
+            const Sample& sample, const PromptTokens& prompt, const Prefilled& prefilled,
+            Compressor& compressor);
+
+  /// @param records  one a variant, filled but for the task's name
+  void run(std::span<const Variant* const> variants, std::span<SampleRecord* const> records,
+           const KeepSink& keep_sink);
+
+ private:
+  /// A variant on its way: its cache in front of the answer.
+  struct Sequence {
+    const Variant* variant;
+    SampleRecord* record;
+    Compression compression;
+    at::Tensor first_logits;  // [1, vocab] f32
+  };
+  /// What the full cache answered and how sure it was.
+  struct FullAnswer {
+    std::vector<int64_t> ids;      // with the stop token, if one came
+    at::Tensor log_probabilities;  // [ids, vocab] f32
+  };
+
+  int64_t budget_of(const Variant& variant) const;
+  int64_t tail_capacity() const;
+  int64_t bytes_of(const Variant& variant) const;
+  Sequence start(const Variant& variant, SampleRecord& record, const KeepSink& keep_sink);
+  void describe(const Variant& variant, const Compression& compression, SampleRecord& record) const;
+  void run_batch(std::vector<Sequence>& batch);
+  void measure(Sequence& sequence, const Generation& generation);
+
+  const Model& model_;
+  const Tokenizer& tokenizer_;
+  const EngineOptions& options_;
+  const Sample& sample_;
+  const PromptTokens& prompt_;
+  const Prefilled& prefilled_;
+  Compressor& compressor_;
+  std::vector<int64_t> reference_ids_;  // of the first reference, cut to max_new_tokens
+  std::optional<FullAnswer> full_answer_;
+};
+
+}  // namespace kvcal

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Teacher forcing: what a cache makes of a given answer, token by token, and how far that is from
+// what the full cache makes of it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+#include <vector>
+
+#include "kvcal/profile/engine.hpp"
+
+namespace kvcal {
+
+/// Log-probabilities over the vocabulary of each token of an answer, given those before it.
+///
+/// @param first_logits  [1, vocab] f32: row of the answer's first token
+/// @param cache         in front of the answer; left as it was
+/// @param answer        [n], n >= 1
+/// @return  [n, vocab] f32
+at::Tensor answer_log_probabilities(const Model& model, CompactCache& cache,
+                                    const at::Tensor& first_logits,
+                                    std::span<const int64_t> answer);
+
+/// Mean negative log-likelihood of the answer's tokens, nats.
+double mean_nll(const at::Tensor& log_probabilities, std::span<const int64_t> answer);
+
+/// Sets kl and top1_agreement over rows first_row .. n - 1; leaves them where there is none.
+/// @param full, variant  [n, vocab] log-probabilities
+void compare_distributions(const at::Tensor& full, const at::Tensor& variant, int64_t first_row,
+                           Fidelity& fidelity);
+
+}  // namespace kvcal
