@@ -10,7 +10,7 @@
 
 namespace kvcal {
 
-at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
+at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
   require(view.queries.dim() == 3 && view.keys.dim() == 3 && view.heads() % view.kv_heads() == 0,
           Kind::shape, "{} heads do not divide into {} KV heads", view.heads(), view.kv_heads());
   const int64_t gathered = view.queries.size(1);
@@ -21,7 +21,11 @@ at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t fir
   const auto queries =
       view.queries.narrow(0, first, count).narrow(1, gathered - window_tokens, window_tokens);
   const double scale = 1.0 / std::sqrt(static_cast<double>(view.head_dim()));
-  const auto rows = window_attention(queries, view.keys.narrow(0, kv_head, 1), scale);
+  return window_attention(queries, view.keys.narrow(0, kv_head, 1), scale);
+}
+
+at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
+  const auto rows = window_rows(view, window_tokens, first, count);
   return rows.narrow(2, 0, view.tokens() - window_tokens).sum(1);  // [count, past]
 }
 

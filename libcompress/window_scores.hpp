@@ -11,12 +11,19 @@
 
 namespace kvcal {
 
+/// Softmax rows of query heads first .. first + count - 1, all of one KV head, in the last
+/// window_tokens rows.
+///
+/// @return  [count, window, tokens] f32, causal inside the window
+/// @throws  Error{Kind::shape}  fewer queries than window_tokens, or heads % kv_heads != 0
+at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count);
+
 /// Attention mass that query heads first .. first + count - 1, all of one KV head, give to each
 /// token before the window.
 ///
 /// @return  [count, tokens - window] f32: sum over the window rows of softmax(q k^T /
 /// sqrt(head_dim))
-/// @throws  Error{Kind::shape}  fewer queries than window_tokens, or heads % kv_heads != 0
+/// @throws  as window_rows
 at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count);
 
 /// Pooling along the last dimension, stride 1, same length, kernel odd. "avg" divides by the whole

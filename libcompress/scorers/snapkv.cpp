@@ -7,13 +7,14 @@
 ///          A = softmax(q k^T / sqrt(head_dim)) in f32 over all tokens, causal inside the window;
 ///          s[g, t] = mean over heads h of group g of pool_t( sum over w of A[h, w, t] ),
 ///          t < tokens - window. With pool_of = group the mean comes before the pooling
-///          (KVCache-Factory); another result for pool = max only.
+///          (KVCache-Factory); another result for pool = max only. With grouping = strided KV head
+///          g is scored by the heads g, g + kv_heads, g + 2 kv_heads, ...
 /// Keeps    the window itself (+inf); it is part of the budget.
-/// Differs  from kvpress: sum over the window rows, not mean (same ranking). From CompressKV's
-///          baseline: KV head g is scored by heads g * group .. g * group + group - 1, which its
-///          code mixes up for GQA.
+/// Differs  from kvpress: sum over the window rows, not mean (same ranking). The strided grouping
+///          is CompressKV's own SnapKV baseline, which for GQA asks heads of other KV heads; it is
+///          here to reproduce its numbers, not to be used.
 /// Cost     time O(heads * window * tokens * head_dim); memory O(group * window * tokens) f32.
-/// Checked  parity/compress (kvpress, KVCache-Factory).
+/// Checked  unit/snapkv_test.cpp, parity/compress (kvpress, KVCache-Factory, CompressKV).
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
@@ -29,6 +30,7 @@ struct SnapKv final : Scorer {
     int64_t pool_kernel = 7;
     std::string pool = "max";
     std::string pool_of = "heads";
+    std::string grouping = "contiguous";
     template <class Visitor>
     void visit(Visitor& v) {
       v.field("window_tokens", window_tokens, at_least(1),
@@ -37,6 +39,8 @@ struct SnapKv final : Scorer {
       v.field("pool", pool, one_of({"avg", "max"}), "pooling of scores along tokens");
       v.field("pool_of", pool_of, one_of({"heads", "group"}),
               "pool each head, or the group's mean");
+      v.field("grouping", grouping, one_of({"contiguous", "strided"}),
+              "heads that score a KV head: its own, or every kv_heads-th (CompressKV)");
     }
   };
 
@@ -53,16 +57,28 @@ struct SnapKv final : Scorer {
 
   at::Tensor score(const LayerView& view) const override {
     const int64_t group = view.heads() / view.kv_heads();
-    std::vector<at::Tensor> past;
+    std::vector<at::Tensor> rows;
     for (int64_t k = 0; k < view.kv_heads(); ++k) {
-      auto mass = window_mass(view, params_.window_tokens, k * group, group);  // [group, past]
-      if (params_.pool_of == "group") mass = mass.mean(0, /*keepdim=*/true);
-      past.push_back(pool_tokens(mass, params_.pool, params_.pool_kernel).mean(0));
+      rows.push_back(window_mass(view, params_.window_tokens, k * group, group));
     }
-    return with_protected_window(at::stack(past), params_.window_tokens);
+    const auto mass = at::cat(rows);  // [heads, past]
+    const auto past = params_.pool_of == "group" ? pooled(mean_of_groups(mass, view.kv_heads()))
+                                                 : mean_of_groups(pooled(mass), view.kv_heads());
+    return with_protected_window(past, params_.window_tokens);
   }
 
  private:
+  at::Tensor pooled(const at::Tensor& mass) const {
+    return pool_tokens(mass, params_.pool, params_.pool_kernel);
+  }
+
+  /// [kv_heads, past] of [heads, past].
+  at::Tensor mean_of_groups(const at::Tensor& mass, int64_t kv_heads) const {
+    const int64_t group = mass.size(0) / kv_heads, past = mass.size(1);
+    if (params_.grouping == "strided") return mass.view({group, kv_heads, past}).mean(0);
+    return mass.view({kv_heads, group, past}).mean(1);
+  }
+
   Params params_;
 };
 

@@ -25,7 +25,8 @@ void make_layer(std::mt19937& random, const Needs& needs, Layer& layer) {
   shape.kv_heads = pick(random, 1, 4);
   shape.group = pick(random, 4, 6);  // at least the four heads that srh_window asks for
   shape.window = needs.window_tokens + pick(random, 0, 3);
-  shape.tokens = std::max(shape.window, needs.min_budget_tokens) + pick(random, 1, 150);
+  shape.tokens = std::max(shape.window, needs.min_budget_tokens) +
+                 pick(random, 1, 300);  // from 260 on lagkv has two partitions
   shape.head_dim = 2 * pick(random, 1, 20);
   layer.profile = test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
   layer.view = test::random_layer(random, shape, &layer.profile);

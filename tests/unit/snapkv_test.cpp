@@ -9,11 +9,13 @@ namespace kvcal {
 namespace {
 
 at::Tensor score(const LayerView& view, int64_t window, int64_t kernel,
-                 const std::string& pool = "avg", const std::string& pool_of = "heads") {
+                 const std::string& pool = "avg", const std::string& pool_of = "heads",
+                 const std::string& grouping = "contiguous") {
   const ParamMap params{{"window_tokens", {window, "test"}},
                         {"pool_kernel", {kernel, "test"}},
                         {"pool", {pool, "test"}},
-                        {"pool_of", {pool_of, "test"}}};
+                        {"pool_of", {pool_of, "test"}},
+                        {"grouping", {grouping, "test"}}};
   return find_scorer("snapkv").make(params)->score(view);
 }
 
@@ -49,6 +51,13 @@ TEST(SnapKv, HeadOneScoresForKvHeadZeroWhenTwoHeadsShareOne) {
   const auto scores = score(looking_at({0, 1, 2, 2}, 2, 4, 1), 1, 1);
   expect_past(scores, 0, {.5, .5, 0});
   expect_past(scores, 1, {0, 0, 1});
+}
+
+TEST(SnapKv, StridedGroupsAskEveryOtherHeadOfTwoKvHeads) {
+  // KV head 0 is scored by heads 0 and 2, KV head 1 by heads 1 and 3.
+  const auto scores = score(looking_at({0, 1, 2, 2}, 2, 4, 1), 1, 1, "avg", "heads", "strided");
+  expect_past(scores, 0, {.5, 0, .5});
+  expect_past(scores, 1, {0, .5, .5});
 }
 
 TEST(SnapKv, AveragePoolingDividesTheEdgesByTheWholeKernel) {
