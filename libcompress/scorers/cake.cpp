@@ -8,7 +8,7 @@
 /// Keeps    the window itself (+inf); it is part of the budget.
 /// Differs  variance in f32 (theirs in f16).
 /// Cost     time O(heads * window * tokens * head_dim); memory O(group * window * tokens) f32.
-/// Checked  unit/cake_test.cpp, parity/compress (CompressKV).
+/// Checked  unit/cake_scorer_test.cpp, parity/compress (CompressKV).
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"

@@ -63,13 +63,18 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
 
 std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
                                           const ModelConfig& model, const ProfileFacts& facts) {
+  const auto rule = find_allocator(allocator).make({});
+  require(!rule->depends_on_prompt(), Kind::config,
+          "allocator {} splits each prompt's budget anew, need one whose split can be stored "
+          "(uniform, layer_error, head_score)",
+          allocator);
   AllocationRequest request;
   request.layers = model.layers;
   request.kv_heads = model.kv_heads;
   request.tokens = model.max_tokens;
   request.budget_tokens = budget_tokens;
   request.profile = &facts;
-  const auto kept = find_allocator(allocator).make({})->allocate(request).contiguous();
+  const auto kept = rule->allocate(request).contiguous();
   const int64_t* begin = kept.const_data_ptr<int64_t>();
   return {begin, begin + kept.numel()};
 }

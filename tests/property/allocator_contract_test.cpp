@@ -45,7 +45,8 @@ void make_prompt(std::mt19937& random, const Allocator& allocator, Prompt& promp
   shape.kv_heads = pick(random, 1, 8);
   shape.group = 2;
   shape.window = std::max<int64_t>(needs.window_tokens, 1);
-  const int64_t layers = pick(random, 1, 40);
+  // Layers with attention take long.
+  const int64_t layers = pick(random, 1, needs.window_tokens > 0 ? 8 : 40);
   const int64_t least = std::max(needs.min_budget_tokens, kProtected + 1);
   const int64_t budget = std::max(least, shape.window) + pick(random, 0, 300);
   shape.tokens = budget + pick(random, 1, 500);

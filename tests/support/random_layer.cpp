@@ -72,7 +72,7 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
     retrieval.push_back(static_cast<double>(k % 2));
     pruned.push_back((static_cast<double>(k) + 0.5) / static_cast<double>(kv_heads));
   }
-  profile.streaming_pattern = {std::vector(per_layer, retrieval), 4, 8};
+  profile.streaming_pattern = {std::vector(per_layer, retrieval), 2, 4};
   profile.prune_table.emplace(99, std::vector(per_layer, pruned));
   return profile;
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "kvcal/compress/error.hpp"
+#include "support/error_text.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -61,6 +62,20 @@ TEST(LayerError, EvictionShowsInEveryLayerAndAllocationFollowsIt) {
   const auto kept = allocate_for_profile("layer_error", 64, config, facts);
   EXPECT_EQ(std::accumulate(kept.begin(), kept.end(), int64_t{0}),
             64 * config.layers * config.kv_heads);
+}
+
+TEST(LayerBudget, AnAllocatorThatLooksAtPromptsCannotBeStored) {
+  const auto config = read_model_config(test::test_file("parity/model/tiny_llama"));
+  for (const std::string allocator :
+       {"ada", "ada_kvf", "cake", "duo", "global", "lukv", "pyramid"}) {
+    EXPECT_EQ(
+        test::error_text(Kind::config, [&] { allocate_for_profile(allocator, 64, config, {}); }),
+        "allocator " + allocator +
+            " splits each prompt's budget anew, need one whose split can be stored (uniform, "
+            "layer_error, head_score)");
+  }
+  const auto kept = allocate_for_profile("uniform", 64, config, {});
+  EXPECT_EQ(kept.front(), 64);
 }
 
 }  // namespace

@@ -42,6 +42,10 @@ class Allocator {
   /// say what was kept.
   virtual bool is_exact() const { return true; }
 
+  /// True for rules that look at the prompt (its length, scores, measures): their budgets cannot be
+  /// computed once and stored in a profile.
+  virtual bool depends_on_prompt() const { return false; }
+
   /// Splits request.total() entries.
   ///
   /// @param request  budget_tokens < tokens (longer budgets keep the prompt whole: the engine's
