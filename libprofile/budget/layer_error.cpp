@@ -45,7 +45,7 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
           prompt.total(), sample.max_new_tokens, config.max_tokens);
   if (prompt.total() <= budget_tokens) return result;
 
-  const auto prefilled = prefill(model, prompt.context, method.needs().window_tokens);
+  const auto prefilled = prefill(model, prompt.context, method.needs());
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
   const auto compression = compressor.compress(method, budget_tokens, 1);
   std::vector<CompactLayer> evicted;

@@ -13,12 +13,10 @@
 namespace kvcal {
 namespace {
 
-int64_t window_of(std::span<const Variant> variants) {
-  int64_t window = 0;
-  for (const auto& variant : variants) {
-    window = std::max(window, variant.method->needs().window_tokens);
-  }
-  return window;
+Needs needs_of(std::span<const Variant> variants) {
+  Needs needs;
+  for (const auto& variant : variants) needs = needs | variant.method->needs();
+  return needs;
 }
 
 /// [layers * kv_heads] entries in the prefix.
@@ -58,7 +56,8 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
     require(needed <= model_.config().max_tokens, Kind::input,
             "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task,
             sample.id, prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
-    const auto prefilled = prefill(model_, prompt.context, window_of(variants));
+    const auto needs = needs_of(variants);
+    const auto prefilled = prefill(model_, prompt.context, needs);
     // The sample's own seed: neither order nor the other samples can change what is drawn.
     Compressor compressor(model_, prefilled, facts_, stable_hash(task + '/' + sample.id, seed_));
     for (size_t i : chosen) {

@@ -89,6 +89,10 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
     queries.copy_(rms_norm(queries, weights_of.query_norm, config.norm_eps));
     keys.copy_(rms_norm(keys, weights_of.key_norm, config.norm_eps));
   }
+  at::Tensor before_rope;  // [heads, new, head_dim]
+  if (observer != nullptr && observer->wants_queries_before_rope()) {
+    before_rope = queries.transpose(0, 1).clone();
+  }
   apply_rope_(qkv.narrow(1, 0, config.heads + config.kv_heads), rope);
 
   cache.append(layer, keys.transpose(0, 1), values.transpose(0, 1));
@@ -97,7 +101,7 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
   const auto output = attend(by_head, seen, attention_scale());  // [new, heads * head_dim]
   if (observer != nullptr) {
     observer->after_attention({layer, cache.next_position(), by_head, seen, output,
-                               weights_of.output, attention_scale()});
+                               weights_of.output, attention_scale(), normed, before_rope});
   }
   return project(output, weights_of.output, weights_of.output_bias);
 }

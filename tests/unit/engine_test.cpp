@@ -45,6 +45,12 @@ class EngineTest : public testing::Test {
     for (int64_t i = 0; i < count; ++i) ids.push_back(5 + i * 7 % 300);
     return ids;
   }
+
+  static Needs window(int64_t tokens) {
+    Needs needs;
+    needs.window_tokens = tokens;
+    return needs;
+  }
 };
 
 TEST_F(EngineTest, KeepsExactlyTheBudgetAndCountsItsBytes) {
@@ -95,7 +101,7 @@ TEST_F(EngineTest, AgnosticCompressesTheContextAndStillReadsTheQuestion) {
 
 TEST_F(EngineTest, TheFullCacheDecodesAsOneForwardPassOverTheWholeSequence) {
   const auto prompt = ids(40);
-  const auto prefilled = prefill(model_, prompt, 0);
+  const auto prefilled = prefill(model_, prompt, Needs{});
   auto cache = prefilled.cache.sealed(8);
   const auto generation = generate(model_, cache, prefilled.last_logits, 8, {});
   auto sequence = prompt;
@@ -109,7 +115,7 @@ TEST_F(EngineTest, TheFullCacheDecodesAsOneForwardPassOverTheWholeSequence) {
 }
 
 TEST_F(EngineTest, GenerationEndsBeforeAStopTokenAndAtTheLimit) {
-  const auto prefilled = prefill(model_, ids(20), 0);
+  const auto prefilled = prefill(model_, ids(20), Needs{});
   auto cache = prefilled.cache.sealed(8);
   const auto free_run = generate(model_, cache, prefilled.last_logits, 5, {});
   ASSERT_EQ(free_run.ids.size(), 5u);
@@ -121,15 +127,15 @@ TEST_F(EngineTest, GenerationEndsBeforeAStopTokenAndAtTheLimit) {
 
 TEST_F(EngineTest, GatheredWindowQueriesAreTheLastOnesWhateverTheChunks) {
   const auto model = Model::load(directory_, {.dtype = "f32", .prefill_chunk_tokens = 7});
-  const auto chunked = prefill(model, ids(40), 10);
-  const auto whole = prefill(model_, ids(40), 10);
+  const auto chunked = prefill(model, ids(40), window(10));
+  const auto whole = prefill(model_, ids(40), window(10));
   ASSERT_EQ(chunked.window_queries.size(), static_cast<size_t>(config_.layers));
   EXPECT_EQ(chunked.window_queries[0].size(1), 10);
   EXPECT_TRUE(at::allclose(chunked.window_queries[2], whole.window_queries[2], 1e-4, 1e-5));
 }
 
 TEST_F(EngineTest, ABudgetBelowTheNeedIsRefusedWithBothNumbers) {
-  const auto prefilled = prefill(model_, ids(40), 8);
+  const auto prefilled = prefill(model_, ids(40), window(8));
   const ProfileFacts facts;
   Compressor compressor(model_, prefilled, facts, 0);
   try {
@@ -155,7 +161,7 @@ TEST_F(EngineTest, APromptLongerThanTheModelIsRefusedWithTheNumbers) {
 }
 
 TEST_F(EngineTest, ACompressedPromptKeepsItsOriginalPositions) {
-  const auto prefilled = prefill(model_, ids(40), 8);
+  const auto prefilled = prefill(model_, ids(40), window(8));
   const ProfileFacts facts;
   Compressor compressor(model_, prefilled, facts, 0);
   const auto compression = compressor.compress(snapkv_, 16, 4);

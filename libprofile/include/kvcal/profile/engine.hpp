@@ -41,7 +41,8 @@ std::string prompt_text(const Sample& sample, const ChatFormat& chat);
 PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
                              const Tokenizer& tokenizer, Visibility visibility);
 
-/// A prompt after its prefill: entries, window queries, and the logits of its last token.
+/// A prompt after its prefill: entries, what the methods asked for, and the logits of its last
+/// token.
 struct Prefilled {
   CompactCache cache;                       ///< empty prefix, the prompt in the tail
   std::vector<at::Tensor> window_queries;   ///< [layers], each [heads, window, head_dim]
@@ -52,9 +53,11 @@ struct Prefilled {
   int64_t tokens() const { return cache.tail_tokens(); }
 };
 
-/// @param window_tokens  queries of the last tokens to gather; fewer when the prompt is shorter
+/// @param needs  what to gather; window queries are fewer when the prompt is shorter. A replay
+/// needs
+///               passes of its own: see replay.hpp.
 /// @throws Error{input} the prompt and what follows it are longer than the model
-Prefilled prefill(const Model& model, std::span<const int64_t> ids, int64_t window_tokens);
+Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs& needs);
 
 /// What a method keeps of a prefilled prompt.
 struct Compression {

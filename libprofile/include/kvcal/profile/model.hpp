@@ -59,6 +59,9 @@ struct AttentionStep {
   const at::Tensor& output;         ///< [new, heads * head_dim], before the output projection
   const at::Tensor& output_weight;  ///< [hidden, heads * head_dim]
   double scale;                     ///< of the logits, 1 / sqrt(head_dim)
+  at::Tensor input = {};            ///< [new, hidden], what the layer's projections were given
+  /// [heads, new, head_dim] before RoPE, after a query norm; undefined unless it was asked for.
+  at::Tensor queries_before_rope = {};
 };
 
 /// Statistics stream: nothing ever holds a [tokens, tokens] matrix.
@@ -66,6 +69,8 @@ class LayerObserver {
  public:
   virtual ~LayerObserver() = default;
   virtual void after_attention(const AttentionStep& step) = 0;
+  /// AttentionStep::queries_before_rope costs a copy.
+  virtual bool wants_queries_before_rope() const { return false; }
 };
 
 /// Positions whose logits are computed: the output projection is dear.
