@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/replay.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/statistics.hpp"
@@ -57,7 +58,8 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
             "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task,
             sample.id, prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
     const auto needs = needs_of(variants);
-    const auto prefilled = prefill(model_, prompt.context, needs);
+    auto prefilled = prefill(model_, prompt.context, needs);
+    replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
     // The sample's own seed: neither order nor the other samples can change what is drawn.
     Compressor compressor(model_, prefilled, facts_, stable_hash(task + '/' + sample.id, seed_));
     for (size_t i : chosen) {
