@@ -64,6 +64,17 @@ void CompactCache::truncate_tail(int64_t tokens) {
   tail_tokens_ = tokens;
 }
 
+void CompactCache::take_over(const CompactCache& other, int64_t tokens) {
+  require(tail_tokens_ == 0 && original_tokens_ == 0 && other.original_tokens_ == 0 &&
+              tokens <= other.tail_tokens_,
+          Kind::internal, "cannot take over {} of {} tokens into a cache that holds {}", tokens,
+          other.tail_tokens_, next_position());
+  for (int64_t l = 0; l < layers(); ++l) {
+    append(l, other.tail_keys(l).narrow(1, 0, tokens), other.tail_values(l).narrow(1, 0, tokens));
+  }
+  commit(tokens);
+}
+
 CacheLayer CompactCache::layer(int64_t layer, int64_t pending) const {
   const auto index = static_cast<size_t>(layer);
   return {prefix_[index], tail_keys_[index].narrow(1, 0, tail_tokens_ + pending),

@@ -11,6 +11,7 @@ Needs Needs::operator|(const Needs& other) const {
   both.column_sums |= other.column_sums;
   both.query_moments |= other.query_moments;
   both.replay |= other.replay;
+  both.replay_weighted |= other.replay_weighted;
   both.semantic_ranking |= other.semantic_ranking;
   both.layer_error |= other.layer_error;
   both.head_scores |= other.head_scores;

@@ -15,7 +15,7 @@ namespace kvcal::cpu {
 /// @return  one a cache, of the shape of its queries
 std::vector<at::Tensor> ragged_attention(std::span<const at::Tensor> queries,
                                          std::span<const CacheLayer> caches, double scale);
-}
+}  // namespace kvcal::cpu
 
 namespace kvcal::cuda {
 at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);

@@ -62,8 +62,8 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
 
 at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
                                   double scale) {
-  require(queries.dim() == 3 && queries.size(0) == static_cast<int64_t>(caches.size()),
-          Kind::shape, "queries have {} dimensions for {} caches, need [sequences, heads, head_dim]",
+  require(queries.dim() == 3 && queries.size(0) == static_cast<int64_t>(caches.size()), Kind::shape,
+          "queries have {} dimensions for {} caches, need [sequences, heads, head_dim]",
           queries.dim(), caches.size());
   std::vector<at::Tensor> each;  // [heads, 1, head_dim]
   for (size_t i = 0; i < caches.size(); ++i) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/row_product.hpp"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
 
 #include "kernels/cpu/parallel.hpp"
-#include "kernels/cpu/row_product.hpp"
 #include "kernels/cpu/vectors.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"

@@ -2,7 +2,8 @@
 /// Top: the best scores of each KV head stay.
 ///
 /// Source   what all methods do that name no other rule.
-/// Rule     the kept[k] highest scores of KV head k; equal scores go to the earlier token. The first
+/// Rule     the kept[k] highest scores of KV head k; equal scores go to the earlier token. The
+/// first
 ///          protect_first and the last protect_last tokens go before all others but protected ones,
 ///          whatever their score (LU-KV: 4 and 1).
 /// Differs  none.
@@ -22,7 +23,8 @@ struct Top final : Selector {
     int64_t protect_last = 0;
     template <class Visitor>
     void visit(Visitor& v) {
-      v.field("protect_first", protect_first, at_least(0), "first tokens kept whatever their score");
+      v.field("protect_first", protect_first, at_least(0),
+              "first tokens kept whatever their score");
       v.field("protect_last", protect_last, at_least(0), "last tokens kept whatever their score");
     }
   };

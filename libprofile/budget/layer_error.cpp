@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/ATen.h>
 
+#include "engine/replay.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 #include "kvcal/profile/layer_budget.hpp"
@@ -45,7 +46,9 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
           prompt.total(), sample.max_new_tokens, config.max_tokens);
   if (prompt.total() <= budget_tokens) return result;
 
-  const auto prefilled = prefill(model, prompt.context, method.needs().window_tokens);
+  auto prefilled = prefill(model, prompt.context, method.needs());
+  replay(model, prompt.context, ReplayText(tokenizer, chat, sample.chat), method.needs(),
+         prefilled);
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
   const auto compression = compressor.compress(method, budget_tokens, 1);
   std::vector<CompactLayer> evicted;

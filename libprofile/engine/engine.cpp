@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "engine/prompt_run.hpp"
+#include "engine/replay.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -21,17 +22,12 @@ Needs needs_of(std::span<const Variant> variants) {
 /// A context as the last sample left it: its prefill, and what the methods found out of it. The
 /// next question about the same context starts from here.
 struct Engine::Prepared {
-  std::vector<int64_t> ids;
   uint64_t seed;
   Prefilled prefilled;
   Compressor compressor;
 
-  Prepared(const Model& model, const ProfileFacts& facts, const std::vector<int64_t>& ids_,
-           const Needs& needs, uint64_t seed_)
-      : ids(ids_),
-        seed(seed_),
-        prefilled(prefill(model, ids, needs.window_tokens)),
-        compressor(model, prefilled, facts, seed) {}
+  Prepared(const Model& model, const ProfileFacts& facts, Prefilled prefilled_, uint64_t seed_)
+      : seed(seed_), prefilled(std::move(prefilled_)), compressor(model, prefilled, facts, seed) {}
 };
 
 Engine::Engine(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
@@ -51,13 +47,17 @@ Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
   const bool is_of_document = !prompt.question.empty() && !sample.document.empty();
   const auto& owner = is_of_document ? sample.document : sample.id;
   const uint64_t seed = stable_hash(task + '/' + owner, options_.seed);
-  if (prepared_ && prepared_->ids == prompt.context && prepared_->seed == seed) {
+  if (prepared_ && prepared_->prefilled.ids == prompt.context && prepared_->seed == seed) {
     prepared_->prefilled.reused_tokens = prepared_->prefilled.tokens();
     prepared_->prefilled.seconds = 0;
     return *prepared_;
   }
-  prepared_.reset();  // before the next one takes its memory
-  prepared_ = std::make_unique<Prepared>(model_, facts_, prompt.context, needs_of(variants), seed);
+  const Needs needs = needs_of(variants);
+  auto prefilled =
+      prefill(model_, prompt.context, needs, prepared_ ? &prepared_->prefilled : nullptr);
+  prepared_.reset();
+  replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
+  prepared_ = std::make_unique<Prepared>(model_, facts_, std::move(prefilled), seed);
   return *prepared_;
 }
 

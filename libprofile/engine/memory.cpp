@@ -31,7 +31,8 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
   if (needs.query_moments) {
     bytes += all_heads * model.head_dim * (model.head_dim + 1) * (kF32Bytes + 8);
   }
-  if (needs.replay) bytes += 2 * score_bytes(model, prompt.tokens);
+  if (needs.replay || needs.replay_weighted) bytes += score_bytes(model, prompt.tokens);
+  if (needs.replay_weighted) bytes += all_heads * prompt.tokens * kF32Bytes;
   return bytes + static_cast<int64_t>(parts.size()) * score_bytes(model, prompt.tokens);
 }
 

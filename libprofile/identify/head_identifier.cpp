@@ -66,7 +66,7 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
 
   // The last prompt token is fed as the first decode step: its queries produce the first new token.
   const auto head = std::span(ids).first(ids.size() - 1);
-  auto cache = prefill(model_, head, 0).cache.sealed(protocol_.max_new_tokens + 1);
+  auto cache = prefill(model_, head, Needs{}).cache.sealed(protocol_.max_new_tokens + 1);
   RetrievalObserver observer(config.layers, config.heads, ids, span, protocol_.counts_repeats);
   const auto logits = model_.forward(std::span(ids).last(1), cache, LogitsWanted::last, &observer);
   const auto on_token = [&](int64_t id) {

@@ -42,7 +42,9 @@ at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
                        .view({normed.size(0), -1, spec.config.head_dim});
-  const auto [queries, keys, values] = split_heads(spec, weights_of, qkv, rope);
+  const bool wants_before_rope = observer != nullptr && observer->wants_queries_before_rope();
+  const auto [queries, keys, values, before_rope] =
+      split_heads(spec, weights_of, qkv, rope, wants_before_rope);
   silence(queries, rows, layer, HeadMask::Kind::uniform);
   std::vector<CacheLayer> seen;
   for (size_t row = 0; row < rows.size(); ++row) {
@@ -54,9 +56,9 @@ at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed
   silence(by_head, rows, layer, HeadMask::Kind::zero);
   const auto output = by_head.flatten(1);  // [rows, heads * head_dim]
   if (observer != nullptr) {
-    observer->after_attention({layer, rows.front().cache->next_position(),
-                               queries.transpose(0, 1), seen.front(), output, weights_of.output,
-                               attention_scale()});
+    observer->after_attention({layer, rows.front().cache->next_position(), queries.transpose(0, 1),
+                               seen.front(), output, weights_of.output, attention_scale(), normed,
+                               before_rope});
   }
   return project_rows(output, weights_of.output, weights_of.output_bias);
 }
@@ -66,8 +68,8 @@ at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserve
   std::vector<int64_t> ids;
   for (const auto& row : rows) ids.push_back(row.id);
   auto hidden = embed(ids);  // [rows, hidden]
-  const auto rope = make_rope_table(rope_frequencies, positions_of(rows, hidden.options()),
-                                    hidden.options());
+  const auto rope =
+      make_rope_table(rope_frequencies, positions_of(rows, hidden.options()), hidden.options());
   for (int64_t l = 0; l < config.layers; ++l) {
     const auto& layer = weights.layers[static_cast<size_t>(l)];
     const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
@@ -87,8 +89,7 @@ at::Tensor Model::decode(std::span<const DecodeRow> rows) const {
   require(!rows.empty(), Kind::internal, "no sequence to decode, need at least 1");
   for (const auto& row : rows) {
     impl_->check({&row.id, 1}, *row.cache);
-    require(row.mask == nullptr ||
-                static_cast<int64_t>(row.mask->heads.size()) == config().layers,
+    require(row.mask == nullptr || static_cast<int64_t>(row.mask->heads.size()) == config().layers,
             Kind::internal, "head mask of {} layers, the model has {}",
             row.mask == nullptr ? 0 : row.mask->heads.size(), config().layers);
   }

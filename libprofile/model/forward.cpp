@@ -54,14 +54,15 @@ void Model::Impl::check(std::span<const int64_t> ids, const CompactCache& cache)
 }
 
 HeadVectors split_heads(const ModelSpec& spec, const LayerWeights& weights, const at::Tensor& qkv,
-                        const RopeTable& rope) {
+                        const RopeTable& rope, bool wants_before_rope) {
   const auto& config = spec.config;
   HeadVectors vectors{qkv.narrow(1, 0, config.heads), qkv.narrow(1, config.heads, config.kv_heads),
-                      qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads)};
+                      qkv.narrow(1, config.heads + config.kv_heads, config.kv_heads), at::Tensor()};
   if (spec.has_qk_norm) {
     vectors.queries.copy_(rms_norm(vectors.queries, weights.query_norm, config.norm_eps));
     vectors.keys.copy_(rms_norm(vectors.keys, weights.key_norm, config.norm_eps));
   }
+  if (wants_before_rope) vectors.queries_before_rope = vectors.queries.transpose(0, 1).clone();
   apply_rope_(qkv.narrow(1, 0, config.heads + config.kv_heads), rope);
   return vectors;
 }
@@ -87,16 +88,18 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
                                         LayerObserver* observer) const {
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const int64_t fresh = normed.size(0);
-  const auto qkv = project(normed, weights_of.qkv, weights_of.qkv_bias)
-                       .view({fresh, -1, spec.config.head_dim});
-  const auto [queries, keys, values] = split_heads(spec, weights_of, qkv, rope);
+  const auto qkv =
+      project(normed, weights_of.qkv, weights_of.qkv_bias).view({fresh, -1, spec.config.head_dim});
+  const bool wants_before_rope = observer != nullptr && observer->wants_queries_before_rope();
+  const auto [queries, keys, values, before_rope] =
+      split_heads(spec, weights_of, qkv, rope, wants_before_rope);
   cache.append(layer, keys.transpose(0, 1), values.transpose(0, 1));
   const CacheLayer seen = cache.layer(layer, fresh);
   const auto by_head = queries.transpose(0, 1);                  // [heads, new, head_dim]
   const auto output = attend(by_head, seen, attention_scale());  // [new, heads * head_dim]
   if (observer != nullptr) {
     observer->after_attention({layer, cache.next_position(), by_head, seen, output,
-                               weights_of.output, attention_scale()});
+                               weights_of.output, attention_scale(), normed, before_rope});
   }
   return project(output, weights_of.output, weights_of.output_bias);
 }
@@ -155,6 +158,10 @@ at::TensorOptions Model::cache_options() const {
 
 int64_t Model::weight_bytes() const {
   return impl_->weights.bytes();
+}
+
+int64_t Model::prefill_chunk_tokens() const {
+  return impl_->chunk_tokens;
 }
 
 CompactCache Model::make_cache(int64_t tail_capacity) const {

@@ -32,26 +32,28 @@ struct Model::Impl {
 
   at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                              CompactCache& cache, LayerObserver* observer) const;
-  /// One chunk through all layers; returns the residual stream before the final norm, [new, hidden].
+  /// One chunk through all layers; returns the residual stream before the final norm, [new,
+  /// hidden].
   at::Tensor run_layers(std::span<const int64_t> ids, CompactCache& cache,
                         LayerObserver* observer) const;
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, LayerObserver* observer) const;
-  /// One token of each row through all layers; [rows, vocab] f32 logits. Entries are appended to the
-  /// caches, not committed.
+  /// One token of each row through all layers; [rows, vocab] f32 logits. Entries are appended to
+  /// the caches, not committed.
   at::Tensor run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const;
 };
 
 /// [new, heads + 2 kv_heads, head_dim] after the projection, turned in place: queries and keys
 /// normed where the model does that, and rotated to their positions.
 struct HeadVectors {
-  at::Tensor queries;  ///< [new, heads, head_dim]
-  at::Tensor keys;     ///< [new, kv_heads, head_dim]
-  at::Tensor values;   ///< [new, kv_heads, head_dim]
+  at::Tensor queries;              ///< [new, heads, head_dim]
+  at::Tensor keys;                 ///< [new, kv_heads, head_dim]
+  at::Tensor values;               ///< [new, kv_heads, head_dim]
+  at::Tensor queries_before_rope;  ///< [heads, new, head_dim], a copy; undefined unless wanted
 };
 HeadVectors split_heads(const ModelSpec& spec, const LayerWeights& weights, const at::Tensor& qkv,
-                        const RopeTable& rope);
+                        const RopeTable& rope, bool wants_before_rope);
 
 }  // namespace kvcal

@@ -30,8 +30,7 @@ class SelectorContract : public testing::TestWithParam<const SelectorInfo*> {
       shape.kv_heads = pick(random, 1, 4);
       shape.window = std::max<int64_t>(1, selector->needs().window_tokens);
       shape.tokens = shape.window + kProtected + pick(random, 1, 150);
-      const auto profile =
-          test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
+      const auto profile = test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
       const auto view = test::random_layer(random, shape, &profile);
       auto scores = test::normal(random, {shape.kv_heads, shape.tokens}).abs_();
       scores.narrow(1, shape.tokens - kProtected, kProtected)
@@ -89,8 +88,9 @@ TEST_P(SelectorContract, RefusesNaN) {
   for_random_requests([](const Selector& selector, const SelectionRequest& request) {
     auto scores = request.scores.clone();
     scores[0][0] = std::numeric_limits<float>::quiet_NaN();
-    const auto text = test::error_text(
-        Kind::numeric, [&] { selector.select({scores, request.measure, request.kept}); });
+    const auto text = test::error_text(Kind::numeric, [&] {
+      selector.select({scores, request.measure, request.kept});
+    });
     EXPECT_NE(text.find("NaN"), std::string::npos) << text;
   });
 }

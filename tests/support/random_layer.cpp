@@ -35,7 +35,7 @@ LayerStatistics random_statistics(std::mt19937& random, const LayerShape& shape)
   const auto factor = normal(random, {heads, dim, dim}) / std::sqrt(static_cast<double>(dim));
   statistics.query_covariance = at::matmul(factor, factor.transpose(1, 2));
   statistics.replay_attention = shares(random, shape.kv_heads, shape.tokens);
-  statistics.replay_weighted = shares(random, shape.kv_heads, shape.tokens);
+  statistics.replay_weighted = shares(random, heads, shape.tokens);
   return statistics;
 }
 

@@ -45,6 +45,12 @@ class EngineTest : public testing::Test {
     for (int64_t i = 0; i < count; ++i) ids.push_back(5 + i * 7 % 300);
     return ids;
   }
+
+  static Needs window(int64_t tokens) {
+    Needs needs;
+    needs.window_tokens = tokens;
+    return needs;
+  }
 };
 
 TEST_F(EngineTest, KeepsExactlyTheBudgetAndCountsItsBytes) {
@@ -95,7 +101,7 @@ TEST_F(EngineTest, AgnosticCompressesTheContextAndStillReadsTheQuestion) {
 
 TEST_F(EngineTest, TheFullCacheDecodesAsOneForwardPassOverTheWholeSequence) {
   const auto prompt = ids(40);
-  const auto prefilled = prefill(model_, prompt, 0);
+  const auto prefilled = prefill(model_, prompt, Needs{});
   auto cache = prefilled.cache.sealed(8);
   const auto generation = generate(model_, cache, prefilled.last_logits, 8, {});
   auto sequence = prompt;
@@ -109,7 +115,7 @@ TEST_F(EngineTest, TheFullCacheDecodesAsOneForwardPassOverTheWholeSequence) {
 }
 
 TEST_F(EngineTest, GenerationEndsBeforeAStopTokenAndAtTheLimit) {
-  const auto prefilled = prefill(model_, ids(20), 0);
+  const auto prefilled = prefill(model_, ids(20), Needs{});
   auto cache = prefilled.cache.sealed(8);
   const auto free_run = generate(model_, cache, prefilled.last_logits, 5, {});
   ASSERT_EQ(free_run.ids.size(), 5u);
@@ -121,15 +127,15 @@ TEST_F(EngineTest, GenerationEndsBeforeAStopTokenAndAtTheLimit) {
 
 TEST_F(EngineTest, GatheredWindowQueriesAreTheLastOnesWhateverTheChunks) {
   const auto model = Model::load(directory_, {.dtype = "f32", .prefill_chunk_tokens = 7});
-  const auto chunked = prefill(model, ids(40), 10);
-  const auto whole = prefill(model_, ids(40), 10);
+  const auto chunked = prefill(model, ids(40), window(10));
+  const auto whole = prefill(model_, ids(40), window(10));
   ASSERT_EQ(chunked.window_queries.size(), static_cast<size_t>(config_.layers));
   EXPECT_EQ(chunked.window_queries[0].size(1), 10);
   EXPECT_TRUE(at::allclose(chunked.window_queries[2], whole.window_queries[2], 1e-4, 1e-5));
 }
 
 TEST_F(EngineTest, ABudgetBelowTheNeedIsRefusedWithBothNumbers) {
-  const auto prefilled = prefill(model_, ids(40), 8);
+  const auto prefilled = prefill(model_, ids(40), window(8));
   const ProfileFacts facts;
   Compressor compressor(model_, prefilled, facts, 0);
   try {
@@ -155,7 +161,7 @@ TEST_F(EngineTest, APromptLongerThanTheModelIsRefusedWithTheNumbers) {
 }
 
 TEST_F(EngineTest, ACompressedPromptKeepsItsOriginalPositions) {
-  const auto prefilled = prefill(model_, ids(40), 8);
+  const auto prefilled = prefill(model_, ids(40), window(8));
   const ProfileFacts facts;
   Compressor compressor(model_, prefilled, facts, 0);
   const auto compression = compressor.compress(snapkv_, 16, 4);
@@ -164,17 +170,19 @@ TEST_F(EngineTest, ACompressedPromptKeepsItsOriginalPositions) {
 }
 
 TEST_F(EngineTest, ASequenceDecodesTheSameAloneAndInABatch) {
-  const auto prefilled = prefill(model_, ids(40), 8);
+  const auto prefilled = prefill(model_, ids(40), snapkv_.needs());
   const ProfileFacts facts;
   Compressor compressor(model_, prefilled, facts, 0);
-  std::vector<CompactCache> caches{prefilled.cache.sealed(12)};
+  std::vector<CompactCache> caches;
+  caches.push_back(prefilled.cache.sealed(12));
   for (const int64_t budget : {12, 16, 20, 30}) {
     caches.push_back(compressor.compress(snapkv_, budget, 12).cache);
   }
   std::vector<Continuation> together;
   // Different lengths: the batch shrinks while it runs.
   for (size_t i = 0; i < caches.size(); ++i) {
-    together.push_back({&caches[i], prefilled.last_logits, static_cast<int64_t>(4 + 2 * i)});
+    const auto limit = static_cast<int64_t>(4 + 2 * i);
+    together.push_back({&caches[i], prefilled.last_logits, limit});
   }
   generate_together(model_, together, {});
   for (size_t i = 0; i < caches.size(); ++i) {
@@ -257,6 +265,71 @@ TEST_F(EngineTest, QuestionsAboutOneDocumentShareTheCompactedCache) {
   }
 }
 
+/// Statistics of two prompts are the same numbers, bit for bit.
+void expect_same_statistics(const Prefilled& a, const Prefilled& b) {
+  EXPECT_TRUE(at::equal(a.last_logits, b.last_logits));
+  for (size_t layer = 0; layer < a.statistics.size(); ++layer) {
+    const auto l = static_cast<int64_t>(layer);
+    EXPECT_TRUE(at::equal(a.cache.tail_keys(l), b.cache.tail_keys(l)));
+    EXPECT_TRUE(at::equal(a.cache.tail_values(l), b.cache.tail_values(l)));
+    EXPECT_TRUE(at::equal(a.window_queries[layer], b.window_queries[layer]));
+    const auto &own = a.statistics[layer], &other = b.statistics[layer];
+    if (!own.column_sums.defined()) continue;
+    EXPECT_TRUE(at::equal(own.column_sums, other.column_sums));
+    EXPECT_TRUE(at::equal(own.query_mean, other.query_mean));
+    EXPECT_TRUE(at::equal(own.query_covariance, other.query_covariance));
+  }
+}
+
+TEST_F(EngineTest, APromptThatBeginsAsTheLastOneTakesOverWholeChunksBitForBit) {
+  const auto model = Model::load(directory_, {.dtype = "f32", .prefill_chunk_tokens = 8});
+  auto first = ids(150), second = ids(163);
+  for (size_t i = 45; i < second.size(); ++i) second[i] = 300 - second[i];
+  for (const bool accumulates : {false, true}) {
+    Needs needs;
+    needs.window_tokens = 6;
+    needs.column_sums = needs.query_moments = accumulates;
+    const auto before = prefill(model, first, needs);
+    const auto warm = prefill(model, second, needs, &before);
+    EXPECT_EQ(warm.reused_tokens, accumulates ? 24 : 40) << "snapshots are three chunks apart";
+    expect_same_statistics(warm, prefill(model, second, needs));
+    // And a third one from the second, whose own first tokens were taken over.
+    const auto third = prefill(model, first, needs, &warm);
+    EXPECT_GT(third.reused_tokens, 0);
+    expect_same_statistics(third, before);
+    // The same prompt again: its window and its last logits are computed anew.
+    const auto again = prefill(model, first, needs, &before);
+    EXPECT_EQ(again.reused_tokens, 144);
+    expect_same_statistics(again, before);
+  }
+}
+
+TEST_F(EngineTest, TheOrderOfSamplesChangesNoRecord) {
+  const Method h2o = load_method("h2o"), expected = load_method("expected_attention");
+  const std::vector<Variant> variants{{&full_, nullptr},
+                                      {&snapkv_, &small_},
+                                      {&h2o, &small_},
+                                      {&expected, &small_},
+                                      {&random_, &small_}};
+  std::vector<Sample> samples{sample("a", 24), sample("b", 30), sample("c", 24)};
+  samples[2].question = "Which boat stayed?";
+  const auto run_in = [&](const std::vector<size_t>& order) {
+    auto runner = engine();
+    std::vector<std::vector<SampleRecord>> records(samples.size());
+    for (size_t i : order) records[i] = runner.run("task", samples[i], variants);
+    return records;
+  };
+  const auto forwards = run_in({0, 1, 2}), shuffled = run_in({2, 0, 1});
+  for (size_t i = 0; i < samples.size(); ++i) {
+    for (size_t v = 0; v < variants.size(); ++v) {
+      EXPECT_EQ(forwards[i][v].prediction, shuffled[i][v].prediction);
+      EXPECT_EQ(forwards[i][v].score, shuffled[i][v].score);
+      EXPECT_EQ(forwards[i][v].answer_nll, shuffled[i][v].answer_nll);
+      EXPECT_EQ(forwards[i][v].full_answer_nll, shuffled[i][v].full_answer_nll);
+    }
+  }
+}
+
 /// Silences all heads of layer 1.
 NamedMask mask_of_a_layer(const ModelConfig& config, HeadMask::Kind kind) {
   NamedMask named{"layer", {kind, {}}};
@@ -270,7 +343,7 @@ TEST_F(EngineTest, AnEmptyMaskChangesNothingAndAFullOneDoes) {
   none.mask.heads.resize(static_cast<size_t>(config_.layers));
   const auto uniform = mask_of_a_layer(config_, HeadMask::Kind::uniform);
   const auto zero = mask_of_a_layer(config_, HeadMask::Kind::zero);
-  const auto prefilled = prefill(model_, ids(40), 0);
+  const auto prefilled = prefill(model_, ids(40), Needs());
   std::vector<at::Tensor> logits;
   const std::vector<const HeadMask*> masks{nullptr, &none.mask, &uniform.mask, &zero.mask};
   for (const HeadMask* mask : masks) {

@@ -26,7 +26,7 @@ TEST(LayerError, EvictionThatKeepsEverythingCostsNothing) {
   const auto model = Model::load(directory, {.dtype = "f32"});
   std::vector<int64_t> ids(30);
   std::iota(ids.begin(), ids.end(), 5);
-  const auto prefilled = prefill(model, ids, 0);
+  const auto prefilled = prefill(model, ids, Needs{});
   auto cache = prefilled.cache.sealed(4);
   std::vector<CompactLayer> everything;
   for (int64_t layer = 0; layer < cache.layers(); ++layer)

@@ -58,8 +58,8 @@ KVCAL_INLINE void multiply_all_rows(const ProductRows& rows, const float* weight
   }
 }
 
-/// Four weight rows at a time are widened into `scratch`, [kWeightRows, padded]: each weight is read
-/// from memory once.
+/// Four weight rows at a time are widened into `scratch`, [kWeightRows, padded]: each weight is
+/// read from memory once.
 template <class T>
 KVCAL_INLINE void multiply(const ProductRows& rows, const T* weight, int64_t outputs, float* out,
                            int64_t out_stride, float* scratch) {

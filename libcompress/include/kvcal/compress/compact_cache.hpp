@@ -66,6 +66,9 @@ class CompactCache {
   /// Forgets the last tail tokens (a question and its answer) and leaves `tokens` of them.
   void truncate_tail(int64_t tokens);
 
+  /// Copies the first tokens of another freshly prefilled cache into this empty one.
+  void take_over(const CompactCache& other, int64_t tokens);
+
   /// Layer as attention sees it, with `pending` appended but uncommitted tokens in the tail.
   CacheLayer layer(int64_t layer, int64_t pending = 0) const;
 

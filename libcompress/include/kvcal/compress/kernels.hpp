@@ -30,8 +30,9 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
 at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
                                   double scale);
 
-/// x W^T of few rows, each summed in the same order whatever the others are: a row has the same bits
-/// alone and in a batch, which matrix products of libraries do not promise. Reads each weight once.
+/// x W^T of few rows, each summed in the same order whatever the others are: a row has the same
+/// bits alone and in a batch, which matrix products of libraries do not promise. Reads each weight
+/// once.
 ///
 /// @param x       [rows, in] f32, bf16 or f16
 /// @param weight  [out, in], same dtype
@@ -51,5 +52,28 @@ at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, d
 /// @param cache  prefix with the same count for every KV head
 /// @return  [heads, kept + tail] f32
 at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, double scale);
+
+/// Adds to each column the softmax probabilities that all new query rows give it. Row i of the new
+/// ones sees the keys up to its own; a chunked prompt therefore adds up to the column sums of the
+/// whole causal attention matrix, of which only a block of rows is ever held.
+///
+/// @param queries  [heads, new, head_dim]
+/// @param keys     [kv_heads, seen, head_dim]; the new tokens' keys are the last
+/// @param sums     [heads, >= seen] f32, added to in place
+void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                     at::Tensor& sums);
+
+struct ColumnMaxima {
+  at::Tensor attention;  ///< [heads, seen] f32
+  at::Tensor weighted;   ///< [heads, seen] f32; undefined without row weights
+};
+
+/// Largest softmax probability that any new query row gives each column; rows and columns as in
+/// add_column_sums.
+///
+/// @param row_weights  [new] f32 >= 0, or undefined; the weighted maxima are of probability *
+/// weight
+ColumnMaxima column_maxima(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                           const at::Tensor& row_weights = {});
 
 }  // namespace kvcal

@@ -41,6 +41,7 @@ struct Needs {
   bool column_sums = false;        ///< LayerStatistics::column_sums
   bool query_moments = false;      ///< LayerStatistics::query_mean, query_covariance
   bool replay = false;             ///< LayerStatistics::replay_attention
+  bool replay_weighted = false;    ///< LayerStatistics::replay_weighted
   bool semantic_ranking = false;   ///< ProfileFacts::semantic_ranking
   bool layer_error = false;        ///< ProfileFacts::layer_error
   bool head_scores = false;        ///< ProfileFacts::head_scores
@@ -66,7 +67,9 @@ struct LayerStatistics {
   /// [kv_heads, tokens] f32: largest attention that each token got while the model re-read the
   /// prompt (KVzip); 0 for tokens that were not re-read.
   at::Tensor replay_attention;
-  /// Same, each attention divided by the norm of the attending token's layer input (KVzip+).
+  /// [heads, tokens] f32: same for each query head, each attention divided by the norm of the
+  /// attending token's layer input (KVzip+). By head, since what the largest of a group is depends
+  /// on the heads' output projections.
   at::Tensor replay_weighted;
 };
 

@@ -44,21 +44,34 @@ std::string prompt_text(const Sample& sample, const ChatFormat& chat);
 PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
                              const Tokenizer& tokenizer, Visibility visibility);
 
-/// A prompt after its prefill: entries, window queries, and the logits of its last token.
+/// Statistics as they stood after some tokens of a prefill (prefill_statistics.hpp).
+struct PrefillSnapshots;
+
+/// A prompt after its prefill: entries, what the methods asked for, and the logits of its last
+/// token.
 struct Prefilled {
+  std::vector<int64_t> ids;
   CompactCache cache;                       ///< empty prefix, the prompt in the tail
   std::vector<at::Tensor> window_queries;   ///< [layers], each [heads, window, head_dim]
   std::vector<LayerStatistics> statistics;  ///< [layers]
   at::Tensor last_logits;                   ///< [1, vocab] f32
   int64_t reused_tokens = 0;  ///< prefilled before, for another prompt that begins alike
   double seconds = 0;         ///< of the others
+  std::shared_ptr<const PrefillSnapshots> snapshots = nullptr;  ///< where a next prompt can start
 
   int64_t tokens() const { return cache.tail_tokens(); }
 };
 
-/// @param window_tokens  queries of the last tokens to gather; fewer when the prompt is shorter
+/// Tokens are fed in chunks of Model::prefill_chunk_tokens, counted from the first one. So what is
+/// computed for a chunk depends on the tokens up to its end alone, and a prompt that begins as
+/// `previous` does takes over whole chunks of it: the result has the same bits as without.
+///
+/// @param needs     what to gather; window queries are fewer when the prompt is shorter. A replay
+///                  needs passes of its own: see replay.hpp.
+/// @param previous  another prompt with the same needs, or null
 /// @throws Error{input} the prompt and what follows it are longer than the model
-Prefilled prefill(const Model& model, std::span<const int64_t> ids, int64_t window_tokens);
+Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs& needs,
+                  const Prefilled* previous = nullptr);
 
 /// What a method keeps of a prefilled prompt.
 struct Compression {

@@ -45,9 +45,9 @@ struct ModelConfig {
 ModelConfig read_model_config(const std::filesystem::path& directory);
 
 struct ModelOptions {
-  std::string device = "cpu";           ///< "cpu", "cuda:N"
-  std::string dtype = "auto";           ///< auto (as stored), f32, bf16, f16
-  int64_t prefill_chunk_tokens = 2048;  ///< fed at once; bounds the memory of activations
+  std::string device = "cpu";          ///< "cpu", "cuda:N"
+  std::string dtype = "auto";          ///< auto (as stored), f32, bf16, f16
+  int64_t prefill_chunk_tokens = 512;  ///< fed at once; bounds the memory of activations
 };
 
 /// What an observer sees after the attention of one layer, for the tokens fed in this call.
@@ -59,6 +59,9 @@ struct AttentionStep {
   const at::Tensor& output;         ///< [new, heads * head_dim], before the output projection
   const at::Tensor& output_weight;  ///< [hidden, heads * head_dim]
   double scale;                     ///< of the logits, 1 / sqrt(head_dim)
+  at::Tensor input = {};            ///< [new, hidden], what the layer's projections were given
+  /// [heads, new, head_dim] before RoPE, after a query norm; undefined unless it was asked for.
+  at::Tensor queries_before_rope = {};
 };
 
 /// Statistics stream: nothing ever holds a [tokens, tokens] matrix.
@@ -66,12 +69,14 @@ class LayerObserver {
  public:
   virtual ~LayerObserver() = default;
   virtual void after_attention(const AttentionStep& step) = 0;
+  /// AttentionStep::queries_before_rope costs a copy.
+  virtual bool wants_queries_before_rope() const { return false; }
 };
 
 /// Heads that are silenced in decode steps (masking ablation).
 struct HeadMask {
-  /// uniform: the head's query is zero, so that it sees all entries alike and puts out their mean (the
-  /// authors of CompressKV); zero: it puts out nothing.
+  /// uniform: the head's query is zero, so that it sees all entries alike and puts out their mean
+  /// (the authors of CompressKV); zero: it puts out nothing.
   enum class Kind { uniform, zero };
   Kind kind = Kind::uniform;
   std::vector<std::vector<int64_t>> heads;  ///< [layers], those that are silenced
@@ -100,6 +105,7 @@ class Model {
   const ModelConfig& config() const;
   at::TensorOptions cache_options() const;  ///< dtype and device of KV entries
   int64_t weight_bytes() const;
+  int64_t prefill_chunk_tokens() const;
 
   /// An empty cache with room for `tail_capacity` tokens.
   CompactCache make_cache(int64_t tail_capacity) const;
