@@ -34,6 +34,16 @@ std::vector<FieldInfo> fields_of(const Method& method) {
                 find_selector(method.selector_name).fields()});
 }
 
+/// A parameter that several parts share has one value: where none is given, the default of the
+/// first part that has it (scorer, allocator, selector).
+ParamMap with_defaults(const Method& method) {
+  ParamMap params = method.params;
+  for (const FieldInfo& field : fields_of(method)) {
+    params.try_emplace(field.name, ParamEntry{field.default_value, "default"});
+  }
+  return params;
+}
+
 /// Value as given, else the default.
 const ParamValue& value_of(const FieldInfo& field, const ParamMap& params) {
   const auto given = params.find(field.name);
@@ -95,12 +105,13 @@ Method read_method(const fs::path& file) {
     return find_selector(method.selector_name);
   });
   require_known_keys(method.params, fields_of(method), "method " + method.name);
-  method.scorer_key = make_key(scorer, method.params);
-  method.allocator_key = make_key(allocator, method.params);
-  method.selector_key = make_key(selector, method.params);
-  method.scorer = scorer.make(method.params);
-  method.allocator = allocator.make(method.params);
-  method.selector = selector.make(method.params);
+  const ParamMap params = with_defaults(method);
+  method.scorer_key = make_key(scorer, params);
+  method.allocator_key = make_key(allocator, params);
+  method.selector_key = make_key(selector, params);
+  method.scorer = scorer.make(params);
+  method.allocator = allocator.make(params);
+  method.selector = selector.make(params);
   return method;
 }
 

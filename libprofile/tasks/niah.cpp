@@ -4,12 +4,14 @@
 /// Source   G. Kamradt's tester (lengths x depths, needle at a sentence end); CompressKV's variant
 ///          with `placement: compresskv`, `reference: needle`, `chat: false`.
 /// Samples  needles_per_cell for each length x depth. The first length x depth samples visit each
-/// cell
-///          once, so that any prefix of the task covers the grid.
+///          cell once, so that any prefix of the task covers the grid. They read the haystack from
+///          the same sentence, the deepest needle first, so that the engine prefills what two
+///          neighbours share once; the next length x depth samples start elsewhere.
 /// Differs  the score is the recall of the answer's words, not of the whole needle's; haystacks and
-///          needles are ours; each sample reads the haystack from another sentence.
+///          needles are ours.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "kvcal/compress/error.hpp"
@@ -77,8 +79,12 @@ void require_distinct(std::vector<double> values, std::string_view name) {
 class Niah : public Task {
  public:
   Niah(const TaskContext& context, const NiahParams& params)
-      : context_(context), params_(params), needles_(load_needles(data_path(params.needles))) {
+      : context_(context),
+        params_(params),
+        depths_(params.depths),
+        needles_(load_needles(data_path(params.needles))) {
     check_params();
+    std::sort(depths_.begin(), depths_.end(), std::greater<>());
     for (Haystack& haystack : load_haystacks(data_path(params.haystack))) {
       haystacks_.emplace_back(context.tokenizer, std::move(haystack));
     }
@@ -93,12 +99,13 @@ class Niah : public Task {
     const int64_t cell = index % cells();
     const auto depth_count = static_cast<int64_t>(params_.depths.size());
     const double length = params_.lengths[cell / depth_count];
-    const double depth = params_.depths[cell % depth_count];
-    const Needle& needle = needle_of(cell, index / cells());
+    const double depth = depths_[cell % depth_count];
+    const int64_t repeat = index / cells();
+    const Needle& needle = needle_of(cell, repeat);
 
     Sample sample;
     sample.id = fmt::format("l{:g}-d{:g}-{}", length, 100 * depth, needle.id);
-    sample.context = params_.preamble + context_text(index, needle, length, depth);
+    sample.context = params_.preamble + context_text(repeat, needle, length, depth);
     sample.question = question_text(needle);
     sample.references = {params_.reference == "needle" ? needle.needle : needle.answer};
     sample.metric = params_.metric;
@@ -160,14 +167,15 @@ class Niah : public Task {
     return needles_[(number + context_.seed % needles_.size()) % needles_.size()];
   }
 
-  std::string context_text(int64_t index, const Needle& needle, double length, double depth) const {
-    const HaystackTokens& haystack = haystacks_[index % static_cast<int64_t>(haystacks_.size())];
+  std::string context_text(int64_t repeat, const Needle& needle, double length,
+                           double depth) const {
+    const HaystackTokens& haystack = haystacks_[repeat % static_cast<int64_t>(haystacks_.size())];
     NeedleContextRequest request;
     request.length_tokens = static_cast<int64_t>(length);
     request.reserve_tokens = params_.reserve_tokens;
     request.depth = depth;
     request.start_token =
-        static_cast<int64_t>(random_bits(context_.seed, static_cast<uint64_t>(index)) %
+        static_cast<int64_t>(random_bits(context_.seed, static_cast<uint64_t>(repeat)) %
                              static_cast<uint64_t>(haystack.tokens()));
     request.placement = params_.placement == "sound" ? Placement::sound : Placement::compresskv;
     return haystack.fill(needle, request);
@@ -182,6 +190,7 @@ class Niah : public Task {
 
   TaskContext context_;
   NiahParams params_;
+  std::vector<double> depths_;  // the deepest first
   std::vector<Needle> needles_;
   std::vector<HaystackTokens> haystacks_;
 };

@@ -53,6 +53,13 @@ TEST_F(MethodFile, ParametersReachTheScorerAndTheRestIsDefault) {
   EXPECT_EQ(load(resolved + "summary: s\n").resolved(), resolved);
 }
 
+TEST_F(MethodFile, AParameterOfTwoPartsHasOneDefault) {
+  const Method method = load("name: a\nsummary: b\nscorer: snapkv\nallocator: pyramid\n");
+  const auto text = std::string("window_tokens=32");  // the scorer's; the allocator's own is 8
+  EXPECT_NE(method.scorer_key.find(text), std::string::npos) << method.scorer_key;
+  EXPECT_NE(method.allocator_key.find(text), std::string::npos) << method.allocator_key;
+}
+
 TEST_F(MethodFile, MistakesAreErrorsWithTheirLine) {
   EXPECT_EQ(error_of("name: a\nsummary: b\nallocator: uniform\n"),
             "a.yaml:3: allocator without a scorer, need `scorer:` too or neither");

@@ -177,8 +177,19 @@ TEST_F(NiahTask, covers_the_grid_and_keeps_the_lengths) {
   EXPECT_EQ(ids.size(), 18u);
   EXPECT_EQ(contexts.size(), 18u);
   EXPECT_EQ(task->sample(0).length, 1000);
-  EXPECT_EQ(task->sample(5).depth, 0.9);
+  EXPECT_EQ(task->sample(5).depth, 0.1);
   EXPECT_EQ(task->sample(4).id.substr(0, 10), "l2000-d50-");
+}
+
+TEST_F(NiahTask, neighbours_of_a_length_share_the_text_above_the_shallower_needle) {
+  const auto task = open("niah_quick");
+  const Sample deep = task->sample(3), shallow = task->sample(4);
+  ASSERT_EQ(deep.length, shallow.length);
+  ASSERT_GT(deep.depth, shallow.depth);
+  const auto differs = std::mismatch(deep.context.begin(), deep.context.end(),
+                                     shallow.context.begin(), shallow.context.end());
+  const auto shared = static_cast<double>(differs.first - deep.context.begin());
+  EXPECT_GT(shared, 0.9 * shallow.depth * static_cast<double>(deep.context.size()));
 }
 
 TEST_F(NiahTask, the_same_index_and_seed_give_the_same_sample) {
