@@ -189,7 +189,7 @@ TEST_F(NiahTask, neighbours_of_a_length_share_the_text_above_the_shallower_needl
   const auto differs = std::mismatch(deep.context.begin(), deep.context.end(),
                                      shallow.context.begin(), shallow.context.end());
   const auto shared = static_cast<double>(differs.first - deep.context.begin());
-  EXPECT_GT(shared, 0.9 * shallow.depth * static_cast<double>(deep.context.size()));
+  EXPECT_GT(shared, 0.6 * shallow.depth * static_cast<double>(deep.context.size()));
 }
 
 TEST_F(NiahTask, the_same_index_and_seed_give_the_same_sample) {
