@@ -7,8 +7,9 @@
 ///          cell once, so that any prefix of the task covers the grid. They read the haystack from
 ///          the same sentence, the deepest needle first, so that the engine prefills what two
 ///          neighbours share once; the next length x depth samples start elsewhere.
-/// Differs  the score is the recall of the answer's words, not of the whole needle's; haystacks and
-///          needles are ours.
+/// Differs  the score is the recall of the answer's words, not of the whole needle's; the needle is a
+///          paragraph of its own, since a small model finds it there and the question is what
+///          compression loses, not what the model cannot do; haystacks and needles are ours.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -36,6 +37,7 @@ struct NiahParams {
   std::string reference = "answer";
   std::string metric = "niah_rouge1_recall";
   std::string placement = "sound";
+  bool is_set_apart = true;
   std::string preamble;
   std::string instruction =
       "\n\nAnswer the question based on the text above.\n\nQuestion: {question}\nAnswer:";
@@ -55,6 +57,8 @@ struct NiahParams {
     v.field("reference", reference, one_of({"answer", "needle"}), "what a full score repeats");
     v.field("metric", metric, any(), "name of a metric");
     v.field("placement", placement, one_of({"sound", "compresskv"}), "rule that places the needle");
+    v.field("is_set_apart", is_set_apart, any(),
+            "the needle is a paragraph of its own (placement sound)");
     v.field("preamble", preamble, any(), "text before the context");
     v.field("instruction", instruction, any(), "text after the context, with {question} in it");
     v.field("max_new_tokens", max_new_tokens, at_least(1), "longest reply");
@@ -178,7 +182,11 @@ class Niah : public Task {
         static_cast<int64_t>(random_bits(context_.seed, static_cast<uint64_t>(repeat)) %
                              static_cast<uint64_t>(haystack.tokens()));
     request.placement = params_.placement == "sound" ? Placement::sound : Placement::compresskv;
-    return haystack.fill(needle, request);
+    Needle placed = needle;
+    if (params_.is_set_apart && request.placement == Placement::sound) {
+      placed.needle = "\n\n" + needle.needle + "\n\n";
+    }
+    return haystack.fill(placed, request);
   }
 
   std::string question_text(const Needle& needle) const {
