@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kv-inspect: looks into models, tokenizers, logits, profiles and metrics.
+// kv-inspect: looks into models, tokenizers, logits, profiles and metrics; carries profiles to and
+// from other projects.
 #include "kv_inspect/commands.hpp"
 #include "shared/app.hpp"
 
@@ -16,6 +17,10 @@ int main(int argc, char** argv) {
     add_logits_command(app, chosen);
     add_profile_command(app, chosen);
     add_score_command(app, chosen);
+    add_import_command(app, chosen);
+    add_export_command(app, chosen);
+    add_merge_command(app, chosen);
+    add_diff_command(app, chosen);
   };
   return run_app(argc, argv, info, add_flags, [&](CLI::App&) { return chosen(); });
 }

@@ -48,6 +48,26 @@ std::string show_budgets(const Profile& profile) {
   return "\nbudgets, entries per layer and KV head\n" + table.text();
 }
 
+std::string show_tables(const Profile& profile) {
+  std::string text;
+  const auto& model = profile.model;
+  if (const auto& streaming = profile.streaming) {
+    text +=
+        fmt::format("\nstreaming pattern  {} x {} KV heads; streaming ones keep {} + {} tokens\n",
+                    model.layers, model.kv_heads, streaming->sink_tokens, streaming->recent_tokens);
+  }
+  if (const auto& table = profile.prune_table) {
+    text += fmt::format("\nprune table        {} steps of {} x {} KV heads\n", table->steps,
+                        model.layers, model.kv_heads);
+  }
+  if (const auto& shares = profile.kv_head_shares) {
+    const auto [least, most] = std::minmax_element(shares->begin(), shares->end());
+    text += fmt::format("\nKV head shares     {:.5f} .. {:.5f}, equal ones would be {:.5f}\n",
+                        *least, *most, 1 / static_cast<double>(shares->size()));
+  }
+  return text;
+}
+
 int show_profile(const std::string& file) {
   const auto profile = Profile::load(file);
   const auto& model = profile.model;
@@ -61,6 +81,7 @@ int show_profile(const std::string& file) {
   for (const auto& [kind, scores] : profile.heads) text += show_heads(kind, scores);
   if (!profile.layer_errors.empty()) text += show_layers(profile);
   if (!profile.budgets.empty()) text += show_budgets(profile);
+  text += show_tables(profile);
   print_result(text);
   return kDone;
 }

@@ -46,6 +46,40 @@ void unite_prompts(Profile& merged, const Profile& next) {
   }
 }
 
+/// Patterns and tables are measured whole elsewhere; there is no sum of two.
+template <class Part>
+void merge_part(std::optional<Part>& merged, const std::optional<Part>& next, const char* name,
+                const Profile& from) {
+  require(!merged || !next || *merged == *next, Kind::input,
+          "{}: its {} is not that of the profiles before; merge what agrees, then import the one "
+          "you want",
+          from.loaded_from.string(), name);
+  if (!merged) merged = next;
+}
+
+/// Row-major numbers as rows.
+std::vector<std::vector<double>> rows_of(std::span<const double> flat, int64_t columns) {
+  std::vector<std::vector<double>> rows;
+  for (auto at = flat.begin(); at != flat.end(); at += columns) rows.emplace_back(at, at + columns);
+  return rows;
+}
+
+/// Scores of the first of these kinds that the profile has.
+const HeadScores* find_heads(const Profile& profile, std::initializer_list<const char*> kinds) {
+  for (const char* kind : kinds) {
+    const auto found = profile.heads.find(kind);
+    if (found != profile.heads.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::vector<std::vector<std::vector<double>>> nested(const PruneTable& table, int64_t kv_heads) {
+  std::vector<std::vector<std::vector<double>>> steps;
+  const auto of_step = static_cast<int64_t>(table.shares.size()) / table.steps;
+  for (const auto& step : rows_of(table.shares, of_step)) steps.push_back(rows_of(step, kv_heads));
+  return steps;
+}
+
 }  // namespace
 
 std::vector<double> HeadScores::mean() const {
@@ -93,17 +127,18 @@ std::vector<double> Profile::layer_importance() const {
 
 ProfileFacts Profile::facts() const {
   ProfileFacts facts;
-  const auto semantic = heads.find("semantic");
-  if (semantic != heads.end()) {
-    facts.semantic_ranking = semantic->second.ranking();
-    const auto means = semantic->second.mean();  // [layers, heads]
-    auto& scores = facts.head_scores.emplace();
-    for (int64_t layer = 0; layer < model.layers; ++layer) {
-      const auto row = means.begin() + layer * model.heads;
-      scores.emplace_back(row, row + model.heads);
-    }
+  if (const auto* ranked = find_heads(*this, {"semantic_ranking", "semantic"})) {
+    facts.semantic_ranking = ranked->ranking();
+  }
+  if (const auto* scores = find_heads(*this, {"retrieval_reasoning", "semantic"})) {
+    facts.head_scores = rows_of(scores->mean(), model.heads);
   }
   if (!layer_errors.empty()) facts.layer_error = layer_importance();
+  if (streaming) {
+    facts.streaming_pattern = StreamingPattern{rows_of(streaming->retrieval, model.kv_heads),
+                                               streaming->sink_tokens, streaming->recent_tokens};
+  }
+  if (prune_table) facts.prune_table = nested(*prune_table, model.kv_heads);
   return facts;
 }
 
@@ -117,6 +152,9 @@ Profile merge(std::span<const Profile> profiles) {
     merge_heads(merged, next);
     merge_layer_errors(merged, next);
     unite_prompts(merged, next);
+    merge_part(merged.streaming, next.streaming, "streaming pattern", next);
+    merge_part(merged.prune_table, next.prune_table, "prune table", next);
+    merge_part(merged.kv_head_shares, next.kv_head_shares, "table of KV head shares", next);
     with_errors += next.layer_errors.empty() ? 0 : 1;
     for (const auto& [allocator, budgets] : next.budgets)
       merged.budgets.emplace(allocator, budgets);

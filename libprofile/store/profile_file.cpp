@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::string_view kFormat = "kvcal.profile";
 constexpr int64_t kVersion = 1;
+constexpr std::string_view kStreamingPath = "/patterns/streaming";
+constexpr std::string_view kPrunePath = "/tables/prune";
+constexpr std::string_view kSharesPath = "/tables/kv_head_shares";
 
 /// Who is asked to put a value right: the owner of the file on load, we on save.
 struct Place {
@@ -46,6 +49,22 @@ void require_numbers(const std::vector<T>& values, const Hdf5Shape& shape, doubl
     require(value >= least, place.kind, "{}: {}[{}] = {}, need >= {}", place.file, path,
             index_text(i, shape), value, least);
   }
+}
+
+/// Shares: finite numbers in 0 .. 1.
+void require_shares(const std::vector<double>& values, const Hdf5Shape& shape,
+                    std::string_view path, const Place& place) {
+  require_numbers(values, shape, 0, std::string(path), place);
+  for (size_t i = 0; i < values.size(); ++i) {
+    require(values[i] <= 1, place.kind, "{}: {}[{}] = {}, need 0 .. 1", place.file, path,
+            index_text(i, shape), values[i]);
+  }
+}
+
+void require_tokens(int64_t tokens, const char* name, const Place& place) {
+  constexpr int64_t kMostTokens = StreamingHeads::kMostTokens;
+  require(tokens >= 0 && tokens <= kMostTokens, place.kind, "{}: {} @{} = {}, need 0 .. {}",
+          place.file, kStreamingPath, name, tokens, kMostTokens);
 }
 
 void require_count(int64_t count, const std::string& path, const Place& place) {
@@ -91,6 +110,27 @@ void check_budget(const std::string& path, int64_t budget_tokens,
           place.file, path, total, need);
 }
 
+void check_tables(const Profile& profile, const Place& place) {
+  const ModelIdentity& model = profile.model;
+  if (const auto& streaming = profile.streaming) {
+    require_shares(streaming->retrieval, {model.layers, model.kv_heads},
+                   fmt::format("{}/retrieval", kStreamingPath), place);
+    require_tokens(streaming->sink_tokens, "sink_tokens", place);
+    require_tokens(streaming->recent_tokens, "recent_tokens", place);
+  }
+  if (const auto& table = profile.prune_table) {
+    require(table->steps >= 1, place.kind, "{}: {} has {} steps, need at least 1", place.file,
+            kPrunePath, table->steps);
+    require_shares(table->shares, {table->steps, model.layers, model.kv_heads}, kPrunePath, place);
+  }
+  if (const auto& shares = profile.kv_head_shares) {
+    require_shares(*shares, {model.layers, model.kv_heads}, kSharesPath, place);
+    const double sum = std::accumulate(shares->begin(), shares->end(), 0.0);
+    require(std::abs(sum - 1) <= kShareTolerance, place.kind, "{}: {} sums to {}, need 1",
+            place.file, kSharesPath, sum);
+  }
+}
+
 /// Everything that must hold for the numbers of a profile, read or about to be written.
 void check(const Profile& profile, const Place& place) {
   require_geometry(profile.model, place);
@@ -108,6 +148,7 @@ void check(const Profile& profile, const Place& place) {
                    place);
     }
   }
+  check_tables(profile, place);
 }
 
 // ---- reading
@@ -180,6 +221,23 @@ void read_prompts(const Hdf5Reader& reader, Profile& profile) {
   for (size_t i = 0; i < digests.size(); ++i) profile.prompts.push_back({digests[i], origins[i]});
 }
 
+void read_tables(const Hdf5Reader& reader, Profile& profile) {
+  const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
+  if (const std::string path(kStreamingPath); reader.has(path)) {
+    profile.streaming = {reader.read<double>(path + "/retrieval", by_head),
+                         reader.attribute<int64_t>(path, "sink_tokens"),
+                         reader.attribute<int64_t>(path, "recent_tokens")};
+  }
+  if (const std::string path(kPrunePath); reader.has(path)) {
+    PruneTable& table = profile.prune_table.emplace();
+    table.shares = reader.read<double>(path, {kAnySize, by_head[0], by_head[1]});
+    table.steps = reader.shape(path).front();
+  }
+  if (const std::string path(kSharesPath); reader.has(path)) {
+    profile.kv_head_shares = reader.read<double>(path, by_head);
+  }
+}
+
 // ---- writing
 
 void write_heads(Hdf5Writer& writer, const std::string& path, const HeadScores& scores) {
@@ -203,17 +261,38 @@ void write_prompts(Hdf5Writer& writer, const std::vector<PromptDigest>& prompts)
   writer.write("/prompts/origin", origins, {count});
 }
 
+void write_tables(Hdf5Writer& writer, const Profile& profile) {
+  const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
+  if (const auto& streaming = profile.streaming) {
+    const std::string path(kStreamingPath);
+    writer.write(path + "/retrieval", streaming->retrieval, by_head);
+    writer.write_attribute(path, "sink_tokens", streaming->sink_tokens);
+    writer.write_attribute(path, "recent_tokens", streaming->recent_tokens);
+  }
+  if (const auto& table = profile.prune_table) {
+    writer.write(std::string(kPrunePath), table->shares, {table->steps, by_head[0], by_head[1]});
+  }
+  if (profile.kv_head_shares) {
+    writer.write(std::string(kSharesPath), *profile.kv_head_shares, by_head);
+  }
+}
+
 /// Groups whose members are entries of our maps: what is not in the map was taken out on purpose.
 bool is_own(const std::string& path) {
   return path == "/heads" || path == "/layers/error" || path.starts_with("/budgets") ||
-         path == "/history";
+         path == "/history" || path == kStreamingPath || path == kPrunePath || path == kSharesPath;
+}
+
+/// Groups that hold parts of ours beside unknown ones.
+bool is_shared(const std::string& path) {
+  return path == "/layers" || path == "/patterns" || path == "/tables";
 }
 
 /// What later versions within format 1 added must survive a program of this version.
 void copy_unknown(const Hdf5Reader& from, Hdf5Writer& to, const std::string& group) {
   for (const auto& name : from.children(group)) {
     const std::string path = (group == "/" ? "" : group) + "/" + name;
-    if (to.has(path) || path == "/layers") {
+    if (to.has(path) || is_shared(path)) {
       if (from.is_group(path)) copy_unknown(from, to, path);
     } else if (!is_own(group) && !is_own(path)) {
       to.copy_from(from, path, path);
@@ -245,6 +324,7 @@ Profile Profile::load(const std::filesystem::path& file) {
     }
   }
   read_budgets(reader, profile);
+  read_tables(reader, profile);
   read_prompts(reader, profile);
   check(profile, place);
   return profile;
@@ -267,6 +347,7 @@ void Profile::save(const std::filesystem::path& file) const {
       writer.write(budget_path(allocator, budget_tokens), budget, {model.layers, model.kv_heads});
     }
   }
+  write_tables(writer, *this);
   write_prompts(writer, prompts);
   if (!loaded_from.empty()) copy_unknown(Hdf5Reader(loaded_from), writer, "/");
   writer.finish();

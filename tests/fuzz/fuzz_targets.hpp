@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/exchange.hpp"
 #include "kvcal/profile/tokenizer.hpp"
 #include "kvcal/profile/yaml.hpp"
 #include "support/paths.hpp"
@@ -45,6 +46,29 @@ inline void yaml_map(std::span<const uint8_t> bytes) {
     map.optional_text("name");
     map.require_only({"name", "params"});
   } catch (const Error&) {
+  }
+}
+
+/// Imports the bytes in every format into a profile of 2 layers, 4 heads, 2 KV heads; what was
+/// taken has to be fit to be saved.
+inline void exchange(std::span<const uint8_t> bytes) {
+  const auto file = scratch_file("full_attention_heads.tsv", bytes);
+  scratch_file("config.json", bytes);
+  if (!bytes.empty() && bytes[0] != '{') {  // one half of a pattern is sound, so the other is read
+    constexpr std::string_view kSound = R"({"sink_size": 1, "recent_size": 2})";
+    scratch_file("config.json", {reinterpret_cast<const uint8_t*>(kSound.data()), kSound.size()});
+  }
+  for (const ExchangeInfo* format : exchange_table()) {
+    Profile profile;
+    profile.model = {"tiny", "c", "w", "t", 2, 4, 2, 8};
+    try {
+      import_file(*format, file, "", profile);
+    } catch (const Error&) {
+      continue;
+    }
+    profile.save(file.parent_path() / "imported.h5");
+    profile.facts();
+    export_files(*format, profile, "");
   }
 }
 

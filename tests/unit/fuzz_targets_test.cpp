@@ -23,18 +23,29 @@ const std::vector<std::string> kYamls = {
     "include: map.yaml\nname: |\n  x\n  y\n", "a: &a [1]\nb: *a\nparams: {x: !!str 1, y: ~}\n",
     "? {a: b}\n: c\n---\nd: e\n", "\xEF\xBB\xBFname: \x01\xFF\n"};
 
+/// One of each format, for 2 layers, 4 heads, 2 KV heads.
+const std::vector<std::string> kForeign = {
+    R"({"0":[3,1,0,2],"1":[0,1,2,3]})",
+    R"({"niah":[0.5,0.5],"avg_score":[0.25,0.75]})",
+    R"({"0-0":[1,0],"0-1":[0,1e-3],"0-2":[0,0],"0-3":[2,2],"1-0":[0,0],"1-1":[3,0],"1-2":[0,0],"1-3":[0,1]})",
+    "1.0\t0.25\n-0.0\t5e-1\n",
+    "[[[0.1,0.2],[0.3,0.4]],[[0.5,1],[0,0.9]]]",
+    R"({"L0H0":0.4,"L0H1":0.3,"L1H0":0.2,"L1H1":0.1})",
+    std::string("\x93NUMPY\x01\x00\x3e\x00", 10) +
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 2), }" + std::string(16, '\0')};
+
 void run(Target target, const std::string& input) {
   EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
 }
 
-/// Every cut, and seeded changes of single bytes.
-void run_damaged(Target target, const std::vector<std::string>& corpus) {
+/// Cuts, and seeded changes of single bytes.
+void run_damaged(Target target, const std::vector<std::string>& corpus, int changes = 300) {
   std::mt19937 random(1);
   for (const std::string& input : corpus) {
     for (size_t size = 0; size <= input.size(); size += 1 + input.size() / 100) {
       run(target, input.substr(0, size));
     }
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < changes; ++i) {
       std::string damaged = input;
       const size_t at = random() % damaged.size();
       switch (random() % 3) {
@@ -65,6 +76,11 @@ TEST(FuzzTargets, DamagedYamlEndsInAnErrorOrWorks) {
   run_damaged(&fuzz::yaml_map, kYamls);
   run(&fuzz::yaml_map, std::string(2000, '['));
   run(&fuzz::yaml_map, std::string(2000, '{'));
+}
+
+TEST(FuzzTargets, DamagedFilesOfOtherProjectsEndInAnErrorOrAreImported) {
+  run_damaged(&fuzz::exchange, kForeign, 100);  // what is taken is saved: slower than the others
+  run(&fuzz::exchange, std::string(2000, '['));
 }
 
 }  // namespace

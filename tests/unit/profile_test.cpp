@@ -29,6 +29,9 @@ Profile small_profile() {
   profile.layer_errors["niah"] = {{1, 3}, 10};
   profile.layer_errors["jsonl:a/b.jsonl"] = {{6, 2}, 4};
   profile.budgets["layer_error"][8] = {9, 9, 7, 7};
+  profile.streaming = {{1, 0.25, 0, 0.5}, 4, 8};
+  profile.prune_table = {3, {0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1, 1}};
+  profile.kv_head_shares = {0.4, 0.3, 0.2, 0.1};
   profile.prompts = {{"d0", "srh-identify"}, {"d1", "srh-identify"}};
   return profile;
 }
@@ -44,6 +47,15 @@ using test::error_of;
 std::string bytes_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// Attributes of groups below the root, made with their groups.
+void copy_group_attributes(const Hdf5Reader& reader, const std::string& group, Hdf5Writer& writer) {
+  const auto names = reader.attribute_names(group);
+  if (group == "/" || names.empty()) return;
+  writer.make_group(group);
+  for (const auto& name : names)
+    writer.write_attribute(group, name, reader.attribute<int64_t>(group, name));
 }
 
 /// The sentence of load() on the small profile with one dataset replaced, behind "file: ".
@@ -66,6 +78,7 @@ std::string load_error(const std::string& path, const std::function<void(Hdf5Wri
     if (at == path) {
       if (replace) replace(writer);
     } else if (reader.is_group(at)) {
+      copy_group_attributes(reader, at, writer);
       for (const auto& child : reader.children(at)) copy((at == "/" ? "" : at) + "/" + child);
     } else {
       writer.copy_from(reader, at, at);
@@ -89,6 +102,9 @@ TEST(Profile, LoadGivesWhatSaveGot) {
   EXPECT_EQ(after.layer_errors.at("jsonl:a/b.jsonl").sum, (std::vector<double>{6, 2}));
   EXPECT_EQ(after.layer_errors.at("niah").count, 10);
   EXPECT_EQ(after.budgets, before.budgets);
+  EXPECT_EQ(after.streaming, before.streaming);
+  EXPECT_EQ(after.prune_table, before.prune_table);
+  EXPECT_EQ(after.kv_head_shares, before.kv_head_shares);
   EXPECT_EQ(after.prompts, before.prompts);
 }
 
@@ -112,6 +128,34 @@ TEST(Profile, AnEmptyProfileOfAModelIsSoundToo) {
   EXPECT_TRUE(after.heads.empty() && after.layer_errors.empty() && after.prompts.empty());
   EXPECT_FALSE(after.facts().semantic_ranking.has_value());
   EXPECT_FALSE(after.facts().layer_error.has_value());
+  EXPECT_FALSE(after.facts().streaming_pattern.has_value());
+  EXPECT_FALSE(after.facts().prune_table.has_value());
+  EXPECT_FALSE(after.streaming || after.prune_table || after.kv_head_shares);
+}
+
+TEST(Profile, FactsAreNestedByLayer) {
+  const auto facts = small_profile().facts();
+  EXPECT_EQ(facts.streaming_pattern->retrieval,
+            (std::vector<std::vector<double>>{{1, 0.25}, {0, 0.5}}));
+  EXPECT_EQ(facts.streaming_pattern->sink_tokens, 4);
+  EXPECT_EQ(facts.streaming_pattern->recent_tokens, 8);
+  ASSERT_EQ(facts.prune_table->size(), 3u);
+  EXPECT_EQ(facts.prune_table->at(1), (std::vector<std::vector<double>>{{.4, .5}, {.6, .7}}));
+}
+
+TEST(Profile, WhatWasImportedForThePurposeGoesBeforeSemanticHeads) {
+  Profile profile = small_profile();
+  EXPECT_EQ(profile.facts().head_scores->at(1), (std::vector<double>{0, 0, 0, 4}));
+  profile.heads["retrieval_reasoning"] = {
+      2, 4, {1, 2, 3, 4, 5, 6, 7, 8}, 1, std::vector<float>(8, 1)};
+  EXPECT_EQ(profile.facts().head_scores->at(1), (std::vector<double>{5, 6, 7, 8}));
+  EXPECT_EQ(profile.facts().semantic_ranking->at(0), (std::vector<int64_t>{1, 3, 2, 0}));
+  profile.heads["semantic_ranking"] = profile.heads["retrieval_reasoning"];
+  EXPECT_EQ(profile.facts().semantic_ranking->at(0), (std::vector<int64_t>{3, 2, 1, 0}));
+  // A ranking alone is no score.
+  profile.heads.erase("retrieval_reasoning");
+  profile.heads.erase("semantic");
+  EXPECT_FALSE(profile.facts().head_scores.has_value());
 }
 
 TEST(Profile, RankingIsBestFirstAndTiesKeepTheOrderOfHeads) {
@@ -162,16 +206,21 @@ TEST(Profile, WhatALaterVersionAddedSurvivesLoadAndSave) {
     writer.write<double>("/kv_heads/utility", {1, 2, 3, 4}, {2, 2, 1});
     writer.write<double>("/layers/error/niah/curve", {1, 2}, {2, 1});
     writer.write<double>("/layers/other", {1, 2}, {2});
+    writer.write<double>("/tables/other", {1, 2}, {2});
     writer.finish();
   }
   Profile profile = Profile::load(file);
   profile.heads.clear();
   profile.layer_errors.erase("jsonl:a/b.jsonl");
+  profile.streaming.reset();
+  profile.prune_table.reset();
   profile.save(file);
   const Hdf5Reader reader(file);
   EXPECT_EQ(reader.read<double>("/kv_heads/utility", {2, 2, 1}), (std::vector<double>{1, 2, 3, 4}));
   EXPECT_TRUE(reader.has("/layers/error/niah/curve"));
   EXPECT_TRUE(reader.has("/layers/other"));
+  EXPECT_EQ(reader.children("/tables"), (std::vector<std::string>{"kv_head_shares", "other"}));
+  EXPECT_FALSE(reader.has("/patterns/streaming"));
   EXPECT_FALSE(reader.has("/heads")) << "what was taken out on purpose must not come back";
   EXPECT_EQ(reader.children("/layers/error"), std::vector<std::string>{"niah"});
 }
@@ -196,6 +245,57 @@ TEST(Profile, MergingAddsSumsAndUnitesPrompts) {
   b.model.weights_sha256 = "w1";
   error_of(Kind::input, [&] { merge(std::vector<Profile>{a, b}); });
   EXPECT_EQ(error_of(Kind::config, [] { merge({}); }), "no profile to merge, need at least one");
+}
+
+TEST(Profile, MergingTakesATableFromWhoeverHasItAndRefusesTwo) {
+  Profile a = small_profile(), b = small_profile();
+  a.streaming.reset();
+  const Profile merged = merge(std::vector<Profile>{a, b});
+  EXPECT_EQ(merged.streaming, b.streaming);
+  EXPECT_EQ(merged.prune_table, b.prune_table) << "equal ones are one";
+  b.prune_table->shares[0] = 0.5;
+  b.loaded_from = "b.h5";
+  EXPECT_EQ(error_of(Kind::input,
+                     [&] {
+                       merge(std::vector<Profile>{a, b});
+                     }),
+            "b.h5: its prune table is not that of the profiles before; merge what agrees, then "
+            "import the one you want");
+}
+
+TEST(Profile, DamagedTablesAreOneClearSentence) {
+  const auto doubles = [](const char* path, std::vector<double> values, Hdf5Shape shape) {
+    return load_error(path, [=](Hdf5Writer& w) { w.write(path, values, shape); });
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(load_error("/patterns/streaming/retrieval", {}),
+            "/patterns/streaming/retrieval is missing");
+  EXPECT_EQ(doubles("/patterns/streaming/retrieval", {1, 0, 1, 0}, {4, 1}),
+            "/patterns/streaming/retrieval has shape [4, 1], need [2, 2]");
+  EXPECT_EQ(doubles("/patterns/streaming/retrieval", {1, 0, 1, 1.5}, {2, 2}),
+            "/patterns/streaming/retrieval[1, 1] = 1.5, need 0 .. 1");
+  EXPECT_EQ(load_error("/patterns/streaming",
+                       [](Hdf5Writer& w) {
+                         w.write<double>("/patterns/streaming/retrieval", {1, 0, 1, 0}, {2, 2});
+                       }),
+            "/patterns/streaming has no attribute 'sink_tokens'");
+  EXPECT_EQ(load_error("/patterns/streaming",
+                       [](Hdf5Writer& w) {
+                         const std::string path = "/patterns/streaming";
+                         w.write<double>(path + "/retrieval", {1, 0, 1, 0}, {2, 2});
+                         w.write_attribute<int64_t>(path, "sink_tokens", 4);
+                         w.write_attribute<int64_t>(path, "recent_tokens", -8);
+                       }),
+            "/patterns/streaming @recent_tokens = -8, need 0 .. 1000000000");
+  EXPECT_EQ(doubles("/tables/prune", {.1, .2, .3, .4}, {2, 2}),
+            "/tables/prune has shape [2, 2], need [n, 2, 2]");
+  EXPECT_EQ(doubles("/tables/prune", {}, {0, 2, 2}), "/tables/prune has 0 steps, need at least 1");
+  EXPECT_EQ(doubles("/tables/prune", {.1, .2, nan, .4}, {1, 2, 2}),
+            "/tables/prune[0, 1, 0] = nan, need a finite number");
+  EXPECT_EQ(doubles("/tables/prune", {.1, .2, -.3, .4}, {1, 2, 2}),
+            "/tables/prune[0, 1, 0] = -0.3, need >= 0");
+  EXPECT_EQ(doubles("/tables/kv_head_shares", {.1, .2, .3, .8}, {2, 2}).substr(0, 34),
+            "/tables/kv_head_shares sums to 1.4");
 }
 
 TEST(Profile, AProfileOfAnotherModelNamesTheFirstDifference) {

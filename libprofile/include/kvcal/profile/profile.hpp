@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,7 @@ struct HeadScores {
   int64_t count = 0;              ///< prompts that passed the answer gate
   std::vector<float> per_prompt;  ///< [count, layers, heads]
 
+  bool operator==(const HeadScores&) const = default;
   std::vector<double> mean() const;  ///< [layers, heads]
   std::vector<std::vector<int64_t>> ranking()
       const;  ///< [layers][heads], best first, ties keep order
@@ -55,6 +57,23 @@ struct HeadScores {
 struct LayerErrors {
   std::vector<double> sum;  ///< [layers] relative Frobenius errors, summed over decode steps
   int64_t count = 0;        ///< decode steps
+  bool operator==(const LayerErrors&) const = default;
+};
+
+/// Which KV heads retrieve, and what the others keep (DuoAttention).
+struct StreamingHeads {
+  /// More than any context; keeps sums of two such numbers far from overflow.
+  static constexpr int64_t kMostTokens = 1'000'000'000;
+  std::vector<double> retrieval;  ///< [layers, kv_heads] in 0 .. 1, high = retrieval head
+  int64_t sink_tokens = 0, recent_tokens = 0;
+  bool operator==(const StreamingHeads&) const = default;
+};
+
+/// How much of each KV head can be pruned at an overall share of (step + 1) / (steps + 1) (LU-KV).
+struct PruneTable {
+  int64_t steps = 0;
+  std::vector<double> shares;  ///< [steps, layers, kv_heads] in 0 .. 1
+  bool operator==(const PruneTable&) const = default;
 };
 
 /// A calibration prompt, so that evaluation on it can be refused.
@@ -64,14 +83,22 @@ struct PromptDigest {
   bool operator==(const PromptDigest&) const = default;
 };
 
+/// How far shares may be from the sum 1: files of hundreds of heads round to a few digits.
+inline constexpr double kShareTolerance = 0.01;
+
 struct Profile {
   ModelIdentity model;
-  Provenance provenance;                            ///< of the program that wrote the file
-  std::vector<Provenance> history;                  ///< of the programs before it, oldest first
-  std::map<std::string, HeadScores> heads;          ///< by kind: semantic, traditional
+  Provenance provenance;            ///< of the program that wrote the file
+  std::vector<Provenance> history;  ///< of the programs before it, oldest first
+  /// By kind: semantic and traditional (srh-identify); whatever else an imported file holds.
+  std::map<std::string, HeadScores> heads;
   std::map<std::string, LayerErrors> layer_errors;  ///< by dataset
   /// by allocator, then budget in tokens: [layers * kv_heads], row-major
   std::map<std::string, std::map<int64_t, std::vector<int64_t>>> budgets;
+  std::optional<StreamingHeads> streaming;
+  std::optional<PruneTable> prune_table;
+  /// [layers, kv_heads] >= 0, sum 1: each KV head's share of all kept entries (Attention Matching).
+  std::optional<std::vector<double>> kv_head_shares;
   std::vector<PromptDigest> prompts;
   /// Where load() found it; save() copies what this version does not know from there. Empty:
   /// nowhere.
@@ -84,7 +111,9 @@ struct Profile {
   /// @throws Error{config} no layer errors: run layer-budget
   std::vector<double> layer_importance() const;
 
-  /// As methods take it; absent parts stay empty.
+  /// As methods take it; absent parts stay empty. What was imported for the purpose goes first:
+  /// the ranking is that of kind `semantic_ranking` (CompressKV's head index), else of `semantic`;
+  /// head scores are those of kind `retrieval_reasoning` (HeadKV), else of `semantic`.
   ProfileFacts facts() const;
 
   /// @throws Error{input} not HDF5, truncated, another format or newer version, missing or
@@ -96,8 +125,10 @@ struct Profile {
 };
 
 /// Sums and counts added in order, per-prompt scores concatenated, prompts united. Budgets follow
-/// from all layer errors, so they stay only when no more than one profile has layer errors.
-/// @throws Error{config} nothing to merge; Error{input} profiles of different models
+/// from all layer errors, so they stay only when no more than one profile has layer errors. A
+/// pattern or table is taken from the profile that has it.
+/// @throws Error{config} nothing to merge; Error{input} profiles of different models, or two
+/// patterns or tables that differ
 Profile merge(std::span<const Profile> profiles);
 
 /// @throws Error{input} naming the first field that differs, both values
