@@ -9,6 +9,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/provenance.hpp"
+#include "shared/threads.hpp"
 #include "shared/yaml_flags.hpp"
 
 namespace kvcal {
@@ -69,6 +70,7 @@ int run_app(int argc, char** argv, const AppInfo& info,
   try {
     add_flags(app);
     app.parse(argc, argv);
+    let_waiting_threads_sleep(argv);
     return run(app);
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
