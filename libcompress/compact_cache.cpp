@@ -93,6 +93,15 @@ CompactCache CompactCache::fork(int64_t tail_capacity) const {
   return CompactCache(prefix_, original_tokens_, tail_capacity);
 }
 
+CompactCache CompactCache::branch(int64_t tail_capacity) const {
+  CompactCache copy = fork(tail_capacity);
+  for (int64_t l = 0; l < layers() && tail_tokens_ > 0; ++l) {
+    copy.append(l, tail_keys(l), tail_values(l));
+  }
+  copy.commit(tail_tokens_);
+  return copy;
+}
+
 CompactCache CompactCache::sealed(int64_t tail_capacity, int64_t tokens) const {
   require(original_tokens_ == 0, Kind::internal, "only a freshly prefilled cache can be sealed");
   require(tokens >= 0 && tokens <= tail_tokens_, Kind::internal, "cannot seal {} tokens of {}",

@@ -184,21 +184,21 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
 void PromptRun::measure(Sequence& sequence, const Generation& generation) {
   // A mask acts on decode steps alone, which teacher forcing has none of.
   if (sequence.variant->mask != nullptr) return;
-  auto& cache = sequence.compression.cache;
-  Fidelity fidelity;
-  if (!reference_ids_.empty()) {
-    fidelity.answer_nll =
-        mean_nll(answer_log_probabilities(model_, cache, sequence.first_logits, reference_ids_),
-                 reference_ids_);
-  }
   if (sequence.variant->is_reference()) {
     full_answer_.emplace();
     full_answer_->ids = generation.ids;
     if (generation.stop_id) full_answer_->ids.push_back(*generation.stop_id);
   }
-  if (full_answer_ && !full_answer_->ids.empty()) {
-    const auto own =
-        answer_log_probabilities(model_, cache, sequence.first_logits, full_answer_->ids);
+  const bool has_full_answer = full_answer_ && !full_answer_->ids.empty();
+  std::vector<std::vector<int64_t>> answers;
+  if (!reference_ids_.empty()) answers.push_back(reference_ids_);
+  if (has_full_answer) answers.push_back(full_answer_->ids);
+  const auto rows = answer_log_probabilities(model_, sequence.compression.cache,
+                                             sequence.first_logits, answers);
+  Fidelity fidelity;
+  if (!reference_ids_.empty()) fidelity.answer_nll = mean_nll(rows.front(), reference_ids_);
+  if (has_full_answer) {
+    const auto& own = rows.back();
     if (sequence.variant->is_reference()) full_answer_->log_probabilities = own;
     fidelity.full_answer_nll = mean_nll(own, full_answer_->ids);
     // Without a question of its own the first token's row is the prefill's, the same for all.

@@ -5,17 +5,29 @@
 
 namespace kvcal {
 
-at::Tensor answer_log_probabilities(const Model& model, CompactCache& cache,
-                                    const at::Tensor& first_logits,
-                                    std::span<const int64_t> answer) {
-  auto logits = first_logits.view({1, -1});
-  if (answer.size() > 1) {
-    const int64_t tail = cache.tail_tokens();
-    const auto fed = answer.first(answer.size() - 1);
-    logits = at::cat({logits, model.forward(fed, cache, LogitsWanted::all)});
-    cache.truncate_tail(tail);
+std::vector<at::Tensor> answer_log_probabilities(const Model& model, const CompactCache& cache,
+                                                 const at::Tensor& first_logits,
+                                                 std::span<const std::vector<int64_t>> answers) {
+  std::vector<CompactCache> branches;
+  std::vector<Feed> feeds;
+  branches.reserve(answers.size());  // feeds point into it
+  for (const auto& answer : answers) {
+    if (answer.size() < 2) continue;  // the first row is known
+    const auto fed = std::span(answer).first(answer.size() - 1);
+    branches.push_back(cache.branch(cache.tail_tokens() + static_cast<int64_t>(fed.size())));
+    feeds.push_back({fed, &branches.back()});
   }
-  return at::log_softmax(logits, -1);
+  const auto fed_logits = feeds.empty() ? at::Tensor() : model.forward_together(feeds);
+  std::vector<at::Tensor> results;
+  int64_t row = 0;
+  for (const auto& answer : answers) {
+    auto logits = first_logits.view({1, -1});
+    const auto fed = static_cast<int64_t>(answer.size()) - 1;
+    if (fed > 0) logits = at::cat({logits, fed_logits.narrow(0, row, fed)});
+    row += fed;
+    results.push_back(at::log_softmax(logits, -1));
+  }
+  return results;
 }
 
 double mean_nll(const at::Tensor& log_probabilities, std::span<const int64_t> answer) {

@@ -12,15 +12,16 @@
 
 namespace kvcal {
 
-/// Log-probabilities over the vocabulary of each token of an answer, given those before it.
+/// Log-probabilities over the vocabulary of each token of some answers, given those before it. All
+/// answers are fed in one pass.
 ///
-/// @param first_logits  [1, vocab] f32: row of the answer's first token
-/// @param cache         in front of the answer; left as it was
-/// @param answer        [n], n >= 1
-/// @return  [n, vocab] f32
-at::Tensor answer_log_probabilities(const Model& model, CompactCache& cache,
-                                    const at::Tensor& first_logits,
-                                    std::span<const int64_t> answer);
+/// @param first_logits  [1, vocab] f32: row of an answer's first token
+/// @param cache         in front of the answers, with room for each of them; left as it was
+/// @param answers       of at least one token each
+/// @return  for each answer [its tokens, vocab] f32
+std::vector<at::Tensor> answer_log_probabilities(const Model& model, const CompactCache& cache,
+                                                 const at::Tensor& first_logits,
+                                                 std::span<const std::vector<int64_t>> answers);
 
 /// Mean negative log-likelihood of the answer's tokens, nats.
 double mean_nll(const at::Tensor& log_probabilities, std::span<const int64_t> answer);

@@ -84,38 +84,56 @@ void Model::Impl::check_finite(const at::Tensor& logits) const {
 
 /// Projections, RoPE, cache, attention and output projection of one layer.
 at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
-                                        const RopeTable& rope, CompactCache& cache,
+                                        const RopeTable& rope, std::span<const Feed> feeds,
                                         LayerObserver* observer) const {
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
-  const int64_t fresh = normed.size(0);
-  const auto qkv =
-      project(normed, weights_of.qkv, weights_of.qkv_bias).view({fresh, -1, spec.config.head_dim});
+  const auto qkv = project(normed, weights_of.qkv, weights_of.qkv_bias)
+                       .view({normed.size(0), -1, spec.config.head_dim});
   const bool wants_before_rope = observer != nullptr && observer->wants_queries_before_rope();
   const auto [queries, keys, values, before_rope] =
       split_heads(spec, weights_of, qkv, rope, wants_before_rope);
-  cache.append(layer, keys.transpose(0, 1), values.transpose(0, 1));
-  const CacheLayer seen = cache.layer(layer, fresh);
-  const auto by_head = queries.transpose(0, 1);                  // [heads, new, head_dim]
-  const auto output = attend(by_head, seen, attention_scale());  // [new, heads * head_dim]
-  if (observer != nullptr) {
-    observer->after_attention({layer, cache.next_position(), by_head, seen, output,
-                               weights_of.output, attention_scale(), normed, before_rope});
+  std::vector<at::Tensor> outputs;
+  int64_t first = 0;
+  for (const auto& feed : feeds) {
+    const auto fresh = static_cast<int64_t>(feed.ids.size());
+    const auto rows = [&](const at::Tensor& all) {  // [.., new, head_dim] of this sequence
+      return all.narrow(0, first, fresh).transpose(0, 1);
+    };
+    feed.cache->append(layer, rows(keys), rows(values));
+    const CacheLayer seen = feed.cache->layer(layer, fresh);
+    const auto by_head = rows(queries);
+    outputs.push_back(attend(by_head, seen, attention_scale()));  // [new, heads * head_dim]
+    if (observer != nullptr) {
+      observer->after_attention({layer, feed.cache->next_position(), by_head, seen, outputs.back(),
+                                 weights_of.output, attention_scale(), normed, before_rope});
+    }
+    first += fresh;
   }
+  const auto output = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
   return project(output, weights_of.output, weights_of.output_bias);
 }
 
-at::Tensor Model::Impl::run_layers(std::span<const int64_t> ids, CompactCache& cache,
-                                   LayerObserver* observer) const {
+RopeTable Model::Impl::rope_at(std::span<const Feed> feeds,
+                               const at::TensorOptions& options) const {
+  std::vector<at::Tensor> positions;
+  for (const auto& feed : feeds) {
+    const int64_t first = feed.cache->next_position();
+    positions.push_back(at::arange(first, first + static_cast<int64_t>(feed.ids.size()),
+                                   rope_frequencies.options()));
+  }
+  return make_rope_table(rope_frequencies, at::cat(positions), options);
+}
+
+at::Tensor Model::Impl::run_layers(std::span<const Feed> feeds, LayerObserver* observer) const {
   const auto& config = spec.config;
+  std::vector<int64_t> ids;
+  for (const auto& feed : feeds) ids.insert(ids.end(), feed.ids.begin(), feed.ids.end());
   auto hidden = embed(ids);  // [new, hidden]
-  const int64_t first = cache.next_position();
-  const auto positions =
-      at::arange(first, first + hidden.size(0), rope_frequencies.options());  // [new]
-  const auto rope = make_rope_table(rope_frequencies, positions, hidden.options());
+  const auto rope = rope_at(feeds, hidden.options());
   for (int64_t l = 0; l < config.layers; ++l) {
     const auto& layer = weights.layers[static_cast<size_t>(l)];
     const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
-    hidden += attention_block(l, normed, rope, cache, observer);
+    hidden += attention_block(l, normed, rope, feeds, observer);
     const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
     const auto gate_up =
         project(mlp_input, layer.gate_up, layer.gate_up_bias);  // [new, 2 intermediate]
@@ -188,8 +206,8 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
   try {
     for (int64_t begin = 0; begin < total; begin += impl_->chunk_tokens) {
       const int64_t fresh = std::min(impl_->chunk_tokens, total - begin);
-      const auto chunk = ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(fresh));
-      const auto hidden = impl_->run_layers(chunk, cache, observer);
+      const Feed chunk{ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(fresh)), &cache};
+      const auto hidden = impl_->run_layers({&chunk, 1}, observer);
       cache.commit(fresh);
       const bool is_last = begin + fresh == total;
       if (wanted == LogitsWanted::all) impl_->write_logits(hidden, logits.narrow(0, begin, fresh));
@@ -201,6 +219,18 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
     cache.truncate_tail(tail_before);  // as it was before the call
     throw;
   }
+  return logits;
+}
+
+at::Tensor Model::forward_together(std::span<const Feed> feeds) const {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  require(!feeds.empty(), Kind::internal, "no sequence to feed, need at least 1");
+  for (const auto& feed : feeds) impl_->check(feed.ids, *feed.cache);
+  const auto hidden = impl_->run_layers(feeds, nullptr);  // [all new tokens, hidden]
+  const auto logits =
+      at::empty({hidden.size(0), config().vocab}, hidden.options().dtype(at::kFloat));
+  impl_->write_logits(hidden, logits);
+  for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
   return logits;
 }
 

@@ -27,15 +27,16 @@ struct Model::Impl {
   void check(std::span<const int64_t> ids, const CompactCache& cache) const;
   /// [new, hidden]
   at::Tensor embed(std::span<const int64_t> ids) const;
+  RopeTable rope_at(std::span<const Feed> feeds, const at::TensorOptions& options) const;
   /// @throws Error{numeric} logits that are not finite, and where that comes from
   void check_finite(const at::Tensor& logits) const;
 
   at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
-                             CompactCache& cache, LayerObserver* observer) const;
-  /// One chunk through all layers; returns the residual stream before the final norm, [new,
-  /// hidden].
-  at::Tensor run_layers(std::span<const int64_t> ids, CompactCache& cache,
-                        LayerObserver* observer) const;
+                             std::span<const Feed> feeds, LayerObserver* observer) const;
+  /// One chunk of each sequence through all layers; returns the residual stream before the final
+  /// norm, [new, hidden], sequence after sequence.
+  /// @param observer  of a single sequence, or null
+  at::Tensor run_layers(std::span<const Feed> feeds, LayerObserver* observer) const;
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,

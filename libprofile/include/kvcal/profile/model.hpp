@@ -82,6 +82,12 @@ struct HeadMask {
   std::vector<std::vector<int64_t>> heads;  ///< [layers], those that are silenced
 };
 
+/// Tokens for one of several sequences that are fed together.
+struct Feed {
+  std::span<const int64_t> ids;
+  CompactCache* cache = nullptr;
+};
+
 /// One sequence of a batched decode step.
 struct DecodeRow {
   int64_t id = 0;  ///< token fed at cache->next_position()
@@ -120,6 +126,12 @@ class Model {
   ///          On any error the cache is left as it was.
   at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
                      LayerObserver* observer = nullptr) const;
+
+  /// Feeds several sequences at once, whole: their rows share one pass over the weights. Bits depend
+  /// on the number of rows, so what is compared has to be fed in the same company.
+  ///
+  /// @return  [all new tokens, vocab] f32, sequence after sequence
+  at::Tensor forward_together(std::span<const Feed> feeds) const;
 
   /// Feeds one token to each of several sequences and appends its entries to their caches. A
   /// sequence's logits and entries have the same bits whatever the others are, and as by `forward`
