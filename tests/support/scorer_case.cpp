@@ -20,6 +20,7 @@ LayerView view_of(const SafetensorsCase& input) {
   view.queries = input["queries"].slice(1, -64);  // [heads, 64, head_dim]
   view.keys = input["keys"];
   view.values = input["values"];
+  view.output_weight = input["output_weight"];
   return view;
 }
 

@@ -22,7 +22,7 @@ constexpr double kSureGap = 1e-4;
 /// empty).
 std::filesystem::path case_file(const std::string& name, const std::string& size);
 
-/// Keys, values and the last 64 queries of input_<size>.
+/// Keys, values, the last 64 queries and the output projection of input_<size>.
 LayerView view_of(const SafetensorsCase& input);
 
 std::unique_ptr<Scorer> make_scorer(std::string_view name,

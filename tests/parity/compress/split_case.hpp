@@ -8,20 +8,12 @@
 #include <limits>
 
 #include "kvcal/compress/allocator.hpp"
-#include "kvcal/compress/scorer.hpp"
 #include "kvcal/compress/selector.hpp"
 #include "support/paths.hpp"
 #include "support/random_layer.hpp"
-#include "support/safetensors_case.hpp"
+#include "support/scorer_case.hpp"
 
 namespace kvcal::test {
-
-/// small: in the repository; real: a layer of SmolLM2, where the external data is there.
-inline std::filesystem::path case_file(const std::string& name, const std::string& size) {
-  const auto file = name + "_" + size + ".safetensors";
-  if (size == "small") return test_file("parity/compress/" + file);
-  return external_data("golden/methods/" + file);
-}
 
 inline ParamMap params_of(const std::map<std::string, ParamValue>& values) {
   ParamMap params;
@@ -35,20 +27,11 @@ inline std::vector<int64_t> numbers(const at::Tensor& tensor) {
   return {begin, begin + flat.numel()};
 }
 
-inline LayerView view_of(const SafetensorsCase& input) {
-  LayerView view;
-  view.queries = input["queries"].slice(1, -64);  // [heads, 64, head_dim]
-  view.keys = input["keys"];
-  view.values = input["values"];
-  view.output_weight = input["output_weight"];
-  return view;
-}
-
 /// Window 8, average pool 5: the scorer under most wrappers of the references. The mean over the
 /// window rows, as kvpress has it.
 inline at::Tensor snapkv_scores(const LayerView& view) {
-  const auto scorer = find_scorer("snapkv").make(
-      params_of({{"window_tokens", int64_t{8}}, {"pool_kernel", int64_t{5}}, {"pool", "avg"}}));
+  const auto scorer = make_scorer(
+      "snapkv", {{"window_tokens", int64_t{8}}, {"pool_kernel", int64_t{5}}, {"pool", "avg"}});
   return scorer->score(view) / 8;
 }
 
