@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/bf16_product.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vectors.hpp"
 #include "kvcal/compress/error.hpp"
@@ -31,27 +32,49 @@ void check(const at::Tensor& x, const at::Tensor& weight) {
           c10::toString(weight.scalar_type()));
 }
 
+/// [rows, width rounded up to lanes]
+at::Tensor padded_rows(const at::Tensor& x, int64_t lanes) {
+  const int64_t width = x.size(1), padded = (width + lanes - 1) / lanes * lanes;
+  return (padded == width ? x : at::constant_pad_nd(x, {0, padded - width})).contiguous();
+}
+
+/// Calls multiply(first output, number of outputs) for all of them, on all threads.
+template <class Multiply>
+void for_outputs(const at::Tensor& x, const at::Tensor& weight, const Multiply& multiply) {
+  const int64_t outputs = weight.size(0);
+  const int64_t work = std::max<int64_t>(1, x.numel());
+  const int64_t task_outputs = std::max(kTaskRows, kTaskWork / work / kTaskRows * kTaskRows);
+  const int64_t tasks = (outputs + task_outputs - 1) / task_outputs;
+  cpu::parallel_tasks(tasks, [&](int64_t task) {
+    const int64_t first = task * task_outputs;
+    multiply(first, std::min(task_outputs, outputs - first));
+  });
+}
+
 }  // namespace
 
 at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight) {
   check(x, weight);
   if (!x.is_cpu()) return at::linear(x, weight).to(at::kFloat);
-  const int64_t width = x.size(1), outputs = weight.size(0);
-  const int64_t padded = (width + cpu::kLanes - 1) / cpu::kLanes * cpu::kLanes;
-  const auto wide = at::constant_pad_nd(x.to(at::kFloat), {0, padded - width}).contiguous();
-  auto product = at::empty({x.size(0), outputs}, wide.options());  // [rows, out]
-  const cpu::ProductRows rows{wide.const_data_ptr<float>(), x.size(0), width, padded};
-  const auto* from = static_cast<const char*>(weight.const_data_ptr());
+  const int64_t count = x.size(0), width = x.size(1), outputs = weight.size(0);
+  auto product = at::empty({count, outputs}, x.options().dtype(at::kFloat));  // [rows, out]
   float* to = product.mutable_data_ptr<float>();
-
-  const int64_t work = width * std::max<int64_t>(1, rows.count);
-  const int64_t task_outputs =
-      std::max(kTaskRows, kTaskWork / std::max<int64_t>(1, work) / kTaskRows * kTaskRows);
-  const int64_t tasks = (outputs + task_outputs - 1) / task_outputs;
-  cpu::parallel_tasks(tasks, [&](int64_t task) {
-    const int64_t first = task * task_outputs;
-    cpu::multiply_rows(rows, from + first * width * weight.element_size(), type_of(weight),
-                       std::min(task_outputs, outputs - first), to + first, outputs);
+  if (x.scalar_type() == at::kBFloat16 && cpu::has_bf16_products()) {
+    const auto narrow = padded_rows(x, cpu::kBf16Lanes);
+    const cpu::Bf16Rows rows{static_cast<const uint16_t*>(narrow.const_data_ptr()), count, width,
+                             narrow.size(1)};
+    const auto* from = static_cast<const uint16_t*>(weight.const_data_ptr());
+    for_outputs(x, weight, [&](int64_t first, int64_t some) {
+      cpu::multiply_bf16_rows(rows, from + first * width, some, to + first, outputs);
+    });
+    return product;
+  }
+  const auto wide = padded_rows(x.to(at::kFloat), cpu::kLanes);
+  const cpu::ProductRows rows{wide.const_data_ptr<float>(), count, width, wide.size(1)};
+  const auto* from = static_cast<const char*>(weight.const_data_ptr());
+  for_outputs(x, weight, [&](int64_t first, int64_t some) {
+    cpu::multiply_rows(rows, from + first * width * weight.element_size(), type_of(weight), some,
+                       to + first, outputs);
   });
   return product;
 }

@@ -26,15 +26,19 @@ KVCAL_INLINE void widen(const T* from, int64_t width, float* to) {
 template <int64_t kRows>
 KVCAL_INLINE void multiply_tile(const float* x, const float* weights, int64_t padded, float* out,
                                 int64_t out_stride, int64_t outputs) {
+  // All loops over it are unrolled, or it would live in memory instead of registers.
   F32x16 sums[kRows][kWeightRows] = {};
   for (int64_t i = 0; i < padded; i += kLanes) {
     F32x16 part[kWeightRows];
     for (int64_t w = 0; w < kWeightRows; ++w) part[w] = load(weights + w * padded + i);
+#pragma GCC unroll 8
     for (int64_t r = 0; r < kRows; ++r) {
       const F32x16 own = load(x + r * padded + i);
+#pragma GCC unroll 8
       for (int64_t w = 0; w < kWeightRows; ++w) sums[r][w] += own * part[w];
     }
   }
+#pragma GCC unroll 8
   for (int64_t r = 0; r < kRows; ++r) {
     const F32x4 totals = sums_of(sums[r]);
     std::memcpy(out + r * out_stride, &totals, static_cast<size_t>(outputs) * sizeof(float));
