@@ -44,13 +44,17 @@ KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, 
   F32x16 sums[kRows][4] = {};
   for (int64_t d = 0; d < head_dim; d += kLanes) {
     F32x16 q[kRows];
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) q[r] = load(queries + r * padded_dim + d);
+#pragma GCC unroll 8
     for (int e = 0; e < kKeys; ++e) {
       const T* row = keys + e * head_dim + d;
       const F32x16 key = d + kLanes <= head_dim ? load(row) : load_some(row, head_dim - d);
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[r][e] += q[r] * key;
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     const F32x4 totals = sums_of(sums[r]);
     std::memcpy(logits + r * kTile, &totals, kKeys * sizeof(float));
@@ -80,6 +84,7 @@ KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head
     for (; is_whole && e + 2 <= count; e += 2) {
       const F32x16 even = load(values + e * head_dim + d),
                    odd = load(values + (e + 1) * head_dim + d);
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         sums[r][0] += weights[r * kTile + e] * even;
         sums[r][1] += weights[r * kTile + e + 1] * odd;
@@ -88,8 +93,10 @@ KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head
     for (; e < count; ++e) {
       const T* row = values + e * head_dim + d;
       const F32x16 value = is_whole ? load(row) : load_some(row, head_dim - d);
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[r][0] += weights[r * kTile + e] * value;
     }
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       float* out = output + r * padded_dim + d;
       store(out, load(out) + sums[r][0] + sums[r][1]);
