@@ -193,8 +193,8 @@ void PromptRun::measure(Sequence& sequence, const Generation& generation) {
   std::vector<std::vector<int64_t>> answers;
   if (!reference_ids_.empty()) answers.push_back(reference_ids_);
   if (has_full_answer) answers.push_back(full_answer_->ids);
-  const auto rows = answer_log_probabilities(model_, sequence.compression.cache,
-                                             sequence.first_logits, answers);
+  const auto rows =
+      answer_log_probabilities(model_, sequence.compression.cache, sequence.first_logits, answers);
   Fidelity fidelity;
   if (!reference_ids_.empty()) fidelity.answer_nll = mean_nll(rows.front(), reference_ids_);
   if (has_full_answer) {

@@ -127,8 +127,8 @@ class Model {
   at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
                      LayerObserver* observer = nullptr) const;
 
-  /// Feeds several sequences at once, whole: their rows share one pass over the weights. Bits depend
-  /// on the number of rows, so what is compared has to be fed in the same company.
+  /// Feeds several sequences at once, whole: their rows share one pass over the weights. Bits
+  /// depend on the number of rows, so what is compared has to be fed in the same company.
   ///
   /// @return  [all new tokens, vocab] f32, sequence after sequence
   at::Tensor forward_together(std::span<const Feed> feeds) const;
