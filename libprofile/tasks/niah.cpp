@@ -7,10 +7,9 @@
 ///          cell once, so that any prefix of the task covers the grid. They read the haystack from
 ///          the same sentence, the deepest needle first, so that the engine prefills what two
 ///          neighbours share once; the next length x depth samples start elsewhere.
-/// Differs  the score is the recall of the answer's words, not of the whole needle's; the needle is
-/// a
-///          paragraph of its own, since a small model finds it there and the question is what
-///          compression loses, not what the model cannot do; haystacks and needles are ours.
+/// Differs  the score is the recall of the answer's words, not of the whole needle's. The needle is
+///          a paragraph of its own, since a small model finds it there and the question is what
+///          compression loses, not what the model cannot do. Haystacks and needles are ours.
 #include <algorithm>
 #include <cmath>
 #include <functional>
