@@ -29,9 +29,32 @@ at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t fir
   return rows.narrow(2, 0, view.tokens() - window_tokens).sum(1);  // [count, past]
 }
 
+at::Tensor window_mass(const LayerView& view, int64_t window_tokens) {
+  const int64_t group = view.heads() / view.kv_heads();
+  std::vector<at::Tensor> rows;  // one KV head at a time: [group, window, tokens] is what is held
+  for (int64_t k = 0; k < view.kv_heads(); ++k) {
+    rows.push_back(window_mass(view, window_tokens, k * group, group));
+  }
+  return at::cat(rows);
+}
+
+namespace {
+
+/// [1, heads, past]: a token gets what its best neighbour has, less with the distance.
+at::Tensor grow(const at::Tensor& rows, int64_t kernel) {
+  const int64_t half = kernel / 2;
+  const auto distance = at::arange(-half, half + 1, rows.options()).abs();
+  const auto share = 1 - distance / static_cast<double>(half + 1);  // [kernel]
+  const auto padded = at::constant_pad_nd(rows, {half, half});
+  return (padded.unfold(2, kernel, 1) * share).amax(3);
+}
+
+}  // namespace
+
 at::Tensor pool_tokens(const at::Tensor& mass, std::string_view pool, int64_t kernel) {
   if (mass.size(1) == 0 || kernel == 1) return mass;
   const auto rows = mass.unsqueeze(0);  // [1, heads, past]
+  if (pool == "grow") return grow(rows, kernel).squeeze(0);
   const auto pooled = pool == "max" ? at::max_pool1d(rows, kernel, 1, kernel / 2)
                                     : at::avg_pool1d(rows, kernel, 1, kernel / 2);
   return pooled.squeeze(0);

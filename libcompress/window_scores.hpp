@@ -26,8 +26,14 @@ at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t fir
 /// @throws  as window_rows
 at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count);
 
+/// The same of all heads.
+/// @return  [heads, tokens - window] f32
+/// @throws  as window_rows
+at::Tensor window_mass(const LayerView& view, int64_t window_tokens);
+
 /// Pooling along the last dimension, stride 1, same length, kernel odd. "avg" divides by the whole
 /// kernel at the edges too, as all reference implementations do (PyTorch's count_include_pad).
+/// "grow" is the max over distances d of mass[t + d] * (1 - |d| / (kernel / 2 + 1)).
 /// @param mass  [heads, past]
 at::Tensor pool_tokens(const at::Tensor& mass, std::string_view pool, int64_t kernel);
 

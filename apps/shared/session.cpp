@@ -34,7 +34,7 @@ const Model& Session::model() {
 }
 
 int64_t Session::element_bytes() const {
-  if (model_) return static_cast<int64_t>(model_->cache_options().dtype().itemsize());
+  if (model_) return model_->element_bytes();
   return flags_.dtype == "f32" ? 4 : 2;
 }
 

@@ -23,7 +23,7 @@
 #include <numeric>
 
 #include "budget_split.hpp"
-#include "kvcal/compress/kernels.hpp"
+#include "window_scores.hpp"
 
 namespace kvcal {
 namespace {
@@ -68,17 +68,13 @@ struct Cake final : Allocator {
 
   /// @return  [2] f64 on the CPU: entropy and shift
   at::Tensor measure(const LayerView& view) const override {
-    const int64_t window = params_.window_tokens, gathered = view.queries.size(1);
-    require(gathered >= window && view.tokens() > window, Kind::shape,
-            "window_tokens = {}, but layer {} has {} queries and {} tokens", window, view.layer,
-            gathered, view.tokens());
-    const double scale = 1.0 / std::sqrt(static_cast<double>(view.head_dim()));
-    const int64_t group = view.heads() / view.kv_heads();
+    const int64_t window = params_.window_tokens, group = view.heads() / view.kv_heads();
+    require(view.tokens() > window, Kind::shape,
+            "window_tokens = {}, but layer {} has {} tokens, none before the window", window,
+            view.layer, view.tokens());
     double entropy = 0, shift = 0;
     for (int64_t k = 0; k < view.kv_heads(); ++k) {
-      const auto queries =
-          view.queries.narrow(0, k * group, group).narrow(1, gathered - window, window);
-      const auto attention = window_attention(queries, view.keys.narrow(0, k, 1), scale)
+      const auto attention = window_rows(view, window, k * group, group)
                                  .narrow(2, 0, view.tokens() - window);  // [group, window, past]
       entropy -= (attention * (attention + 1e-10).log()).sum(at::kDouble).item<double>();
       shift += attention.var(/*dim=*/1, /*unbiased=*/true).sum(at::kDouble).item<double>();

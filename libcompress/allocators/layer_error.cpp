@@ -11,13 +11,11 @@
 ///          stays exact (theirs loses what a short prompt cannot fill); budget_tokens < min_tokens
 ///          is refused (theirs keeps the minimum and exceeds the budget).
 /// Checked  unit/layer_error_test.cpp (worked rows), parity/compress (CompressKV).
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "kvcal/compress/allocator.hpp"
+#include "budget_split.hpp"
 
 namespace kvcal {
 namespace {
@@ -92,15 +90,12 @@ struct LayerError final : Allocator {
   at::Tensor allocate(const AllocationRequest& request) const override {
     const auto& importance = importance_of(request);
     const int64_t budget = request.budget_tokens;
-    require(budget >= params_.min_tokens && budget <= request.tokens, Kind::config,
-            "budget_tokens = {}, need {} (min_tokens) .. {} (prompt tokens)", budget,
-            params_.min_tokens, request.tokens);
+    require_budget(request, params_.min_tokens, "min_tokens");
     const auto max_tokens = std::min(
         static_cast<int64_t>(params_.max_ratio * static_cast<double>(budget)), request.tokens);
     const auto budgets = allocate_by_layer_error(importance, budget * request.layers,
                                                  params_.min_tokens, max_tokens);
-    const auto column = at::tensor(budgets, at::kLong).unsqueeze(1);  // [layers, 1]
-    return column.expand({request.layers, request.kv_heads}).contiguous();
+    return for_all_kv_heads(budgets, request.kv_heads);
   }
 
  private:

@@ -18,6 +18,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/scorer.hpp"
+#include "protection.hpp"
 
 namespace kvcal {
 namespace {
@@ -45,8 +46,7 @@ struct Kvzip final : Scorer {
     require(attention.defined() && attention.size(1) == view.tokens(), Kind::shape,
             "layer {} has no replay attention of its {} tokens", view.layer, view.tokens());
     auto scores = attention.clone();
-    scores.narrow(1, 0, std::min(params_.sink_tokens, view.tokens()))
-        .fill_(std::numeric_limits<double>::infinity());
+    protect_first_(scores, params_.sink_tokens);
     return scores;
   }
 

@@ -16,6 +16,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/scorer.hpp"
+#include "protection.hpp"
 
 namespace kvcal {
 namespace {
@@ -59,8 +60,7 @@ struct KvzipPlus final : Scorer {
             view.tokens());
     const auto by_head = weighted * output_norms(view, weighted.size(0));
     auto scores = by_head.unflatten(0, {view.kv_heads(), -1}).amax(1);  // [kv_heads, tokens]
-    scores.narrow(1, 0, std::min(params_.sink_tokens, view.tokens()))
-        .fill_(std::numeric_limits<double>::infinity());
+    protect_first_(scores, params_.sink_tokens);
     return scores;
   }
 

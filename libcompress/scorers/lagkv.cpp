@@ -19,6 +19,7 @@
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
+#include "protection.hpp"
 
 namespace kvcal {
 namespace {
@@ -72,7 +73,7 @@ struct LagKv final : Scorer {
     const int64_t ranked = std::max<int64_t>(partitions - 1, 0) * params_.lag_tokens;
     const auto options = view.keys.options().dtype(at::kFloat);
     auto scores = at::empty({view.kv_heads(), tokens}, options);  // [kv_heads, tokens]
-    scores.narrow(1, 0, sinks).fill_(std::numeric_limits<double>::infinity());
+    protect_first_(scores, sinks);
     if (ranked > 0) scores.narrow(1, sinks, ranked).copy_(scores_of_partitions(view, partitions));
     const int64_t rest = tokens - sinks - ranked;
     scores.narrow(1, sinks + ranked, rest).copy_(1 + at::arange(rest, options) / rest);

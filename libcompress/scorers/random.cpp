@@ -12,6 +12,7 @@
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
+#include "protection.hpp"
 
 namespace kvcal {
 namespace {
@@ -58,10 +59,8 @@ struct Random final : Scorer {
       for (int64_t t = 0; t < tokens; ++t)
         row[t] = uniform(mixed(head_seed ^ static_cast<uint64_t>(t)));
     }
-    const double infinity = std::numeric_limits<double>::infinity();
-    scores.narrow(1, 0, std::min(params_.sink_tokens, tokens)).fill_(infinity);
-    const int64_t window = std::min(params_.window_tokens, tokens);
-    scores.narrow(1, tokens - window, window).fill_(infinity);
+    protect_first_(scores, params_.sink_tokens);
+    protect_last_(scores, params_.window_tokens);
     return scores.to(view.keys.device());
   }
 

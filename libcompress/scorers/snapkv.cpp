@@ -56,12 +56,7 @@ struct SnapKv final : Scorer {
   }
 
   at::Tensor score(const LayerView& view) const override {
-    const int64_t group = view.heads() / view.kv_heads();
-    std::vector<at::Tensor> rows;
-    for (int64_t k = 0; k < view.kv_heads(); ++k) {
-      rows.push_back(window_mass(view, params_.window_tokens, k * group, group));
-    }
-    const auto mass = at::cat(rows);  // [heads, past]
+    const auto mass = window_mass(view, params_.window_tokens);  // [heads, past]
     const auto past = params_.pool_of == "group" ? pooled(mean_of_groups(mass, view.kv_heads()))
                                                  : mean_of_groups(pooled(mass), view.kv_heads());
     return with_protected_window(past, params_.window_tokens);

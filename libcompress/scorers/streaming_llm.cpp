@@ -15,6 +15,7 @@
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
+#include "protection.hpp"
 
 namespace kvcal {
 namespace {
@@ -44,10 +45,8 @@ struct StreamingLlm final : Scorer {
     const int64_t tokens = view.tokens();
     auto row = at::arange(tokens, view.keys.options().dtype(at::kFloat));  // [tokens]
     if (params_.rest == "first") row.neg_();
-    const double infinity = std::numeric_limits<double>::infinity();
-    row.narrow(0, 0, std::min(params_.sink_tokens, tokens)).fill_(infinity);
-    const int64_t recent = std::min(params_.recent_tokens, tokens);
-    row.narrow(0, tokens - recent, recent).fill_(infinity);
+    protect_first_(row, params_.sink_tokens);
+    protect_last_(row, params_.recent_tokens);
     return row.expand({view.kv_heads(), tokens}).contiguous();  // [kv_heads, tokens]
   }
 

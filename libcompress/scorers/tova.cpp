@@ -36,12 +36,7 @@ struct Tova final : Scorer {
   }
 
   at::Tensor score(const LayerView& view) const override {
-    const int64_t group = view.heads() / view.kv_heads();
-    std::vector<at::Tensor> rows;
-    for (int64_t k = 0; k < view.kv_heads(); ++k) {
-      rows.push_back(window_mass(view, kWindowTokens, k * group, group));
-    }
-    const auto past = at::cat(rows).mean(0);  // [past]
+    const auto past = window_mass(view, kWindowTokens).mean(0);  // [past]
     return with_protected_window(past.expand({view.kv_heads(), past.size(0)}), kWindowTokens);
   }
 };

@@ -20,33 +20,6 @@ bool is_stop(int64_t id, std::span<const int64_t> stop_ids) {
   return std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end();
 }
 
-}  // namespace
-
-Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
-                    int64_t max_new_tokens, std::span<const int64_t> stop_ids,
-                    LayerObserver* observer, const std::function<bool(int64_t)>& on_token) {
-  const auto start = std::chrono::steady_clock::now();
-  Generation generation;
-  at::Tensor logits = first_logits;
-  while (static_cast<int64_t>(generation.ids.size()) < max_new_tokens) {
-    const int64_t id = greedy_choice(logits);
-    const bool goes_on = !on_token || on_token(id);
-    if (is_stop(id, stop_ids)) {
-      generation.stop_id = id;
-      break;
-    }
-    generation.ids.push_back(id);
-    if (!goes_on || static_cast<int64_t>(generation.ids.size()) == max_new_tokens) break;
-    logits = model.forward(std::span(&id, 1), cache, LogitsWanted::last, observer);
-    ++generation.steps;
-  }
-  generation.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return generation;
-}
-
-namespace {
-
 /// Takes the next token; false when the sequence has ended.
 bool take_token(Continuation& sequence, const at::Tensor& logits,
                 std::span<const int64_t> stop_ids) {
@@ -61,6 +34,27 @@ bool take_token(Continuation& sequence, const at::Tensor& logits,
 }
 
 }  // namespace
+
+Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
+                    int64_t max_new_tokens, std::span<const int64_t> stop_ids,
+                    LayerObserver* observer, const std::function<bool(int64_t)>& on_token) {
+  const auto start = std::chrono::steady_clock::now();
+  Continuation sequence{&cache, first_logits, max_new_tokens};
+  Generation& generation = sequence.generation;
+  at::Tensor logits = first_logits;
+  bool goes_on = max_new_tokens >= 1;
+  while (goes_on) {
+    goes_on = take_token(sequence, logits, stop_ids);
+    const int64_t id = generation.stop_id ? *generation.stop_id : generation.ids.back();
+    if (on_token && !on_token(id)) goes_on = false;
+    if (!goes_on) break;
+    logits = model.forward(std::span(&id, 1), cache, LogitsWanted::last, observer);
+    ++generation.steps;
+  }
+  generation.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return std::move(generation);
+}
 
 void generate_together(const Model& model, std::span<Continuation> sequences,
                        std::span<const int64_t> stop_ids) {

@@ -40,17 +40,6 @@ MaskSpec parse(std::string_view spec) {
   return parsed;
 }
 
-/// Heads of the whole model, layer * heads + head, best first.
-std::vector<int64_t> rank_heads(const HeadScores& scores) {
-  const auto means = scores.mean();
-  std::vector<int64_t> order(means.size());
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return means[static_cast<size_t>(a)] > means[static_cast<size_t>(b)];
-  });
-  return order;
-}
-
 /// All heads that are not among the best, in an order that the seed gives.
 std::vector<int64_t> shuffle_others(const Profile& profile, const ModelConfig& model,
                                     uint64_t seed) {
@@ -59,7 +48,7 @@ std::vector<int64_t> shuffle_others(const Profile& profile, const ModelConfig& m
   std::iota(others.begin(), others.end(), int64_t{0});
   const auto semantic = profile.heads.find("semantic");
   if (semantic != profile.heads.end()) {
-    others = rank_heads(semantic->second);
+    others = semantic->second.model_ranking();
     others.erase(others.begin(), others.begin() + std::min(kBestHeads, all / 2));
   }
   for (size_t i = others.size(); i > 1; --i) {
@@ -82,7 +71,7 @@ NamedMask make_head_mask(std::string_view spec, const Profile& profile, const Mo
     require(found != profile.heads.end(), Kind::config,
             "mask '{}' needs {} head scores: give --profile with what srh-identify --kind {} wrote",
             spec, kind, kind);
-    heads = rank_heads(found->second);
+    heads = found->second.model_ranking();
   }
   require(parsed.count <= static_cast<int64_t>(heads.size()), Kind::config,
           "mask '{}' silences {} heads, there are {} to take from", spec, parsed.count,

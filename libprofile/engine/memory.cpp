@@ -45,6 +45,11 @@ int64_t activation_bytes(const ModelConfig& model, const PromptShape& prompt) {
   return numbers * prompt.element_bytes + 4 * prompt.tail_tokens * model.vocab * kF32Bytes;
 }
 
+/// One token's entries in all layers and KV heads.
+int64_t token_bytes(const ModelConfig& model, const PromptShape& prompt) {
+  return model.layers * model.kv_heads * model.entry_bytes(prompt.element_bytes);
+}
+
 }  // namespace
 
 int64_t parameter_count(const ModelConfig& model) {
@@ -53,23 +58,24 @@ int64_t parameter_count(const ModelConfig& model) {
   return embeddings + model.layers * (attention + 3 * model.hidden * model.intermediate);
 }
 
+int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
+  int64_t kept = prompt.tokens;
+  if (!variant.method->is_full()) {
+    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes);
+  }
+  const bool is_shared = kept >= prompt.tokens && variant.mask == nullptr;
+  return ((is_shared ? 0 : kept) + prompt.tail_tokens) * token_bytes(model, prompt);
+}
+
 MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,
                           std::span<const Variant> variants) {
-  const int64_t token_bytes =
-      model.layers * model.kv_heads * model.entry_bytes(prompt.element_bytes);
   MemoryPlan plan;
   plan.weights = parameter_count(model) * prompt.element_bytes;
-  plan.prompt = 2 * prompt.tokens * token_bytes;
+  plan.prompt = 2 * prompt.tokens * token_bytes(model, prompt);
   plan.statistics = statistics_bytes(model, prompt, variants);
   plan.activations = activation_bytes(model, prompt);
   for (const auto& variant : variants) {
-    int64_t kept =
-        variant.mask != nullptr ? prompt.tokens : 0;  // the full cache shares the prompt's
-    if (!variant.method->is_full()) {
-      kept = std::min(prompt.tokens,
-                      variant.budget->tokens(prompt.tokens, model, prompt.element_bytes));
-    }
-    const int64_t bytes = (kept + prompt.tail_tokens) * token_bytes;
+    const int64_t bytes = variant_bytes(model, prompt, variant);
     plan.variants += bytes;
     plan.largest_variant = std::max(plan.largest_variant, bytes);
   }

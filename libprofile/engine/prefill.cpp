@@ -44,9 +44,12 @@ Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs&
   const auto tokens = static_cast<int64_t>(ids.size());
   const int64_t chunk = model.prefill_chunk_tokens();
   Prefilled prompt{{ids.begin(), ids.end()}, model.make_cache(tokens), {}, {}, {}};
+  prompt.needs = needs;
   PrefillStatistics gathered(model.config().layers, needs);
   PrefillSnapshots snapshots;
-  if (previous != nullptr) prompt.reused_tokens = find_start(ids, *previous, needs, chunk);
+  if (previous != nullptr && previous->needs == needs) {
+    prompt.reused_tokens = find_start(ids, *previous, needs, chunk);
+  }
   if (prompt.reused_tokens > 0) {
     prompt.cache.take_over(previous->cache, prompt.reused_tokens);
     if (PrefillStatistics::accumulates(needs)) {

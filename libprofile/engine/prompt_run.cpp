@@ -7,6 +7,7 @@
 
 #include "engine/teacher_forcing.hpp"
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/memory.hpp"
 #include "kvcal/profile/metric.hpp"
 
 namespace kvcal {
@@ -28,18 +29,6 @@ double score_prediction(const Sample& sample, const std::string& prediction) {
   return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
 }
 
-/// A raw prompt goes on with a space unless it ends in white space; a chat turn starts anew.
-std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
-  if (sample.references.empty()) return {};
-  const std::string before = sample.context + sample.question;
-  const bool needs_space = !sample.chat && !before.empty() &&
-                           std::string_view(" \n\t").find(before.back()) == std::string_view::npos;
-  auto ids = tokenizer.encode((needs_space ? " " : "") + sample.references.front(),
-                              /*add_special_tokens=*/false);
-  ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(sample.max_new_tokens)));
-  return ids;
-}
-
 }  // namespace
 
 PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
@@ -57,8 +46,7 @@ PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const Engin
 
 int64_t PromptRun::budget_of(const Variant& variant) const {
   if (variant.method->is_full()) return prefilled_.tokens();
-  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
-  return variant.budget->tokens(prefilled_.tokens(), model_.config(), element_bytes);
+  return variant.budget->tokens(prefilled_.tokens(), model_.config(), model_.element_bytes());
 }
 
 /// Question, the last prompt token once more under a mask, and the answer with its stop token.
@@ -66,14 +54,12 @@ int64_t PromptRun::tail_capacity() const {
   return static_cast<int64_t>(prompt_.question.size()) + 1 + sample_.max_new_tokens;
 }
 
-/// A whole prompt is shared with the prefill, unless a mask takes its last token away.
 int64_t PromptRun::bytes_of(const Variant& variant) const {
-  const auto& config = model_.config();
-  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
-  const int64_t budget = budget_of(variant);
-  const int64_t kept = budget < prefilled_.tokens() || variant.mask != nullptr ? budget : 0;
-  return (kept + tail_capacity()) * config.layers * config.kv_heads *
-         config.entry_bytes(element_bytes);
+  return variant_bytes(model_.config(),
+                       {.tokens = prefilled_.tokens(),
+                        .tail_tokens = tail_capacity(),
+                        .element_bytes = model_.element_bytes()},
+                       variant);
 }
 
 void PromptRun::run(std::span<const Variant* const> variants,
@@ -135,7 +121,6 @@ PromptRun::Sequence PromptRun::start(const Variant& variant, SampleRecord& recor
 void PromptRun::describe(const Variant& variant, const Compression& compression,
                          SampleRecord& record) const {
   const auto& config = model_.config();
-  const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
   record.sample = sample_.id;
   record.document = sample_.document;
   record.method = variant.method->name;
@@ -150,8 +135,8 @@ void PromptRun::describe(const Variant& variant, const Compression& compression,
   record.kept_per_head = entries_per_head(compression.cache);
   for (int32_t entries : record.kept_per_head) record.kept_entries += entries;
   record.kept_bytes = compression.cache.prefix_bytes();
-  record.full_bytes =
-      prefilled_.tokens() * config.layers * config.kv_heads * config.entry_bytes(element_bytes);
+  record.full_bytes = prefilled_.tokens() * config.layers * config.kv_heads *
+                      config.entry_bytes(model_.element_bytes());
   record.uncompressed = compression.is_uncompressed;
   record.is_exact = variant.method->is_exact();
   record.references = sample_.references;
@@ -165,7 +150,7 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
   for (auto& sequence : batch) {
     tails.push_back(sequence.compression.cache.tail_tokens());
     continuations.push_back({&sequence.compression.cache, sequence.first_logits,
-                             sample_.max_new_tokens,
+                             answers(*sequence.variant) ? sample_.max_new_tokens : 0,
                              sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
   }
   generate_together(model_, continuations, model_.config().stop_ids);
@@ -173,7 +158,8 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
     record.prediction = tokenizer_.decode(generation.ids);
-    record.score = score_prediction(sample_, record.prediction);
+    record.score = answers(*batch[i].variant) ? score_prediction(sample_, record.prediction)
+                                              : std::numeric_limits<double>::quiet_NaN();
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);

@@ -36,6 +36,9 @@ class PromptRun {
     at::Tensor log_probabilities;  // [ids, vocab] f32
   };
 
+  bool answers(const Variant& variant) const {
+    return options_.generates || variant.is_reference();
+  }
   int64_t budget_of(const Variant& variant) const;
   int64_t tail_capacity() const;
   int64_t bytes_of(const Variant& variant) const;

@@ -5,6 +5,17 @@
 
 namespace kvcal {
 
+std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
+  if (sample.references.empty()) return {};
+  const std::string before = sample.context + sample.question;
+  const bool needs_space = !sample.chat && !before.empty() &&
+                           std::string_view(" \n\t").find(before.back()) == std::string_view::npos;
+  auto ids = tokenizer.encode((needs_space ? " " : "") + sample.references.front(),
+                              /*add_special_tokens=*/false);
+  ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(sample.max_new_tokens)));
+  return ids;
+}
+
 std::vector<at::Tensor> answer_log_probabilities(const Model& model, const CompactCache& cache,
                                                  const at::Tensor& first_logits,
                                                  std::span<const std::vector<int64_t>> answers) {

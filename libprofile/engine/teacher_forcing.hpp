@@ -12,6 +12,10 @@
 
 namespace kvcal {
 
+/// Token ids of the first reference, at most max_new_tokens; empty without a reference. A raw
+/// prompt goes on with a space unless it ends in white space; a chat turn starts anew.
+std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer);
+
 /// Log-probabilities over the vocabulary of each token of some answers, given those before it. All
 /// answers are fed in one pass.
 ///

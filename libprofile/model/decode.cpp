@@ -64,21 +64,16 @@ at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed
 }
 
 at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const {
-  const auto& config = spec.config;
   std::vector<int64_t> ids;
   for (const auto& row : rows) ids.push_back(row.id);
-  auto hidden = embed(ids);  // [rows, hidden]
+  const auto embedded = embed(ids);  // [rows, hidden]
   const auto rope =
-      make_rope_table(rope_frequencies, positions_of(rows, hidden.options()), hidden.options());
-  for (int64_t l = 0; l < config.layers; ++l) {
-    const auto& layer = weights.layers[static_cast<size_t>(l)];
-    const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
-    hidden += decode_attention(l, normed, rope, rows, observer);
-    const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
-    const auto gate_up = project_rows(mlp_input, layer.gate_up, layer.gate_up_bias);
-    hidden += project_rows(gated_silu(gate_up), layer.down, layer.down_bias);
-  }
-  const auto normed = rms_norm(hidden, weights.final_norm, config.norm_eps);
+      make_rope_table(rope_frequencies, positions_of(rows, embedded.options()), embedded.options());
+  const auto attention = [&](int64_t layer, const at::Tensor& normed) {
+    return decode_attention(layer, normed, rope, rows, observer);
+  };
+  const auto hidden = through_layers(embedded, attention, project_rows);
+  const auto normed = rms_norm(hidden, weights.final_norm, spec.config.norm_eps);
   auto logits = project_rows_to_f32(normed, weights.lm_head);  // [rows, vocab]
   check_finite(logits);
   return logits;

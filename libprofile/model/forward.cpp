@@ -125,21 +125,14 @@ RopeTable Model::Impl::rope_at(std::span<const Feed> feeds,
 }
 
 at::Tensor Model::Impl::run_layers(std::span<const Feed> feeds, LayerObserver* observer) const {
-  const auto& config = spec.config;
   std::vector<int64_t> ids;
   for (const auto& feed : feeds) ids.insert(ids.end(), feed.ids.begin(), feed.ids.end());
-  auto hidden = embed(ids);  // [new, hidden]
+  const auto hidden = embed(ids);  // [new, hidden]
   const auto rope = rope_at(feeds, hidden.options());
-  for (int64_t l = 0; l < config.layers; ++l) {
-    const auto& layer = weights.layers[static_cast<size_t>(l)];
-    const auto normed = rms_norm(hidden, layer.input_norm, config.norm_eps);
-    hidden += attention_block(l, normed, rope, feeds, observer);
-    const auto mlp_input = rms_norm(hidden, layer.attention_norm, config.norm_eps);
-    const auto gate_up =
-        project(mlp_input, layer.gate_up, layer.gate_up_bias);  // [new, 2 intermediate]
-    hidden += project(gated_silu(gate_up), layer.down, layer.down_bias);
-  }
-  return hidden;
+  const auto attention = [&](int64_t layer, const at::Tensor& normed) {
+    return attention_block(layer, normed, rope, feeds, observer);
+  };
+  return through_layers(hidden, attention, project);
 }
 
 void Model::Impl::write_logits(const at::Tensor& hidden, at::Tensor out) const {
@@ -172,6 +165,10 @@ const ModelConfig& Model::config() const {
 at::TensorOptions Model::cache_options() const {
   return at::TensorOptions(impl_->weights.embedding.scalar_type())
       .device(impl_->weights.embedding.device());
+}
+
+int64_t Model::element_bytes() const {
+  return static_cast<int64_t>(impl_->weights.embedding.itemsize());
 }
 
 int64_t Model::weight_bytes() const {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "kvcal/profile/model.hpp"
+#include "model/layer_ops.hpp"
 #include "model/rope.hpp"
 #include "model/weights.hpp"
 
@@ -30,6 +31,25 @@ struct Model::Impl {
   RopeTable rope_at(std::span<const Feed> feeds, const at::TensorOptions& options) const;
   /// @throws Error{numeric} logits that are not finite, and where that comes from
   void check_finite(const at::Tensor& logits) const;
+
+  /// The residual stream through all layers: attention and gated MLP, each behind its norm.
+  ///
+  /// @param hidden     [new, hidden], after the embedding
+  /// @param attention  (layer, normed [new, hidden]) -> [new, hidden]
+  /// @param product    (x, weight, bias): project, or project_rows
+  /// @return  [new, hidden], before the final norm
+  template <class Attention, class Product>
+  at::Tensor through_layers(at::Tensor hidden, Attention&& attention, Product&& product) const {
+    const double eps = spec.config.norm_eps;
+    for (int64_t l = 0; l < spec.config.layers; ++l) {
+      const auto& layer = weights.layers[static_cast<size_t>(l)];
+      hidden += attention(l, rms_norm(hidden, layer.input_norm, eps));
+      const auto mlp_input = rms_norm(hidden, layer.attention_norm, eps);
+      const auto gate_up = product(mlp_input, layer.gate_up, layer.gate_up_bias);
+      hidden += product(gated_silu(gate_up), layer.down, layer.down_bias);
+    }
+    return hidden;
+  }
 
   at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                              std::span<const Feed> feeds, LayerObserver* observer) const;

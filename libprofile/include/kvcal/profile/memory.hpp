@@ -9,12 +9,12 @@
 
 namespace kvcal {
 
-/// The largest prompt of a run.
+/// A prompt as far as memory is concerned, e.g. the largest of a run.
 struct PromptShape {
-  int64_t tokens = 0;          ///< that compression sees
-  int64_t tail_tokens = 0;     ///< question and answer behind them
-  int64_t element_bytes = 2;   ///< of weights and KV entries
-  int64_t chunk_tokens = 512;  ///< ModelOptions::prefill_chunk_tokens
+  int64_t tokens = 0;         ///< that compression sees
+  int64_t tail_tokens = 0;    ///< question and answer behind them
+  int64_t element_bytes = 2;  ///< of weights and KV entries
+  int64_t chunk_tokens = ModelOptions().prefill_chunk_tokens;
 };
 
 /// Bytes. All parts grow with the number of tokens, none with its square.
@@ -34,6 +34,11 @@ struct MemoryPlan {
 
 MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,
                           std::span<const Variant> variants);
+
+/// Bytes of a variant's own cache: what it keeps, and the tail. The full cache shares the prompt's
+/// entries, and so does a prompt that is kept whole; under a mask its last token is fed again, so
+/// that it has a copy.
+int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant);
 
 /// Numbers in the weights, norms and biases left out: their share is below a thousandth.
 int64_t parameter_count(const ModelConfig& model);

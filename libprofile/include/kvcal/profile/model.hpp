@@ -110,6 +110,7 @@ class Model {
 
   const ModelConfig& config() const;
   at::TensorOptions cache_options() const;  ///< dtype and device of KV entries
+  int64_t element_bytes() const;            ///< of a number in a KV entry
   int64_t weight_bytes() const;
   int64_t prefill_chunk_tokens() const;
 
