@@ -26,6 +26,19 @@ int main(int argc, char** argv) {
     app.add_option("--error-budget", flags.error_budget_tokens, "tokens the method keeps per layer")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    app.add_option("--measure", flags.measures,
+                   "error (CompressKV's, of each layer's output), kl (the model's output when a "
+                   "layer is cut alone), utility (the same of each KV head)")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"error", "kl", "utility"}))
+        ->capture_default_str();
+    app.add_option("--cost-method", flags.cost_method,
+                   "cuts the one layer or KV head (kl, utility)")
+        ->capture_default_str();
+    app.add_option("--shares", flags.shares, "of the prompt that it keeps (kl, utility)")
+        ->delimiter(',')
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
     add_list(app, "--allocators", flags.allocators, "rules whose budgets are stored");
     app.add_option("--budgets", flags.budgets, "budgets in tokens to allocate for")
         ->delimiter(',')

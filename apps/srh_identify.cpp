@@ -16,9 +16,11 @@ int main(int argc, char** argv) {
   const auto add_flags = [&](CLI::App& app) {
     add_shared_flags(app, flags.shared);
     app.get_option("--output")->required();
-    app.add_option("--kind", flags.kinds, "semantic, traditional")
+    app.add_option("--kind", flags.kinds,
+                   "heads that hold the answer while it is generated (semantic), that copy it "
+                   "(traditional), that find it from the prompt's end (window)")
         ->delimiter(',')
-        ->check(CLI::IsMember({"semantic", "traditional"}))
+        ->check(CLI::IsMember(flags.kinds))
         ->capture_default_str();
     app.add_option("--lengths", flags.lengths, "prompt lengths in tokens")
         ->delimiter(',')
@@ -37,6 +39,10 @@ int main(int argc, char** argv) {
     app.add_option("--protocol", flags.protocol, "sound, or compresskv (the authors' rules)")
         ->check(CLI::IsMember({"sound", "compresskv"}))
         ->capture_default_str();
+    app.add_option("--until-stable", flags.until_stable,
+                   "stop when even and odd prompts agree so far on the ranking (rank correlation), "
+                   "e.g. 0.95")
+        ->check(CLI::Range(0.0, 1.0));
     app.add_option("--top", flags.top, "heads to print")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();

@@ -12,9 +12,13 @@ Needs Needs::operator|(const Needs& other) const {
   both.query_moments |= other.query_moments;
   both.replay |= other.replay;
   both.replay_weighted |= other.replay_weighted;
+  both.sentences |= other.sentences;
+  both.head_kinds.insert(other.head_kinds.begin(), other.head_kinds.end());
   both.semantic_ranking |= other.semantic_ranking;
   both.layer_error |= other.layer_error;
   both.head_scores |= other.head_scores;
+  both.layer_costs |= other.layer_costs;
+  both.kv_head_costs |= other.kv_head_costs;
   both.streaming_pattern |= other.streaming_pattern;
   both.prune_table |= other.prune_table;
   both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);

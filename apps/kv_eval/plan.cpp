@@ -125,6 +125,7 @@ void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan
     plan.inputs += fmt::format("profile_sha256: {}\n", sha256_of_file(flags.profile));
     for (const auto& prompt : profile.prompts) calibration.insert(prompt.sha256);
   }
+  for (auto& method : plan.methods) take_selection(method, profile);
   for (const auto& method : plan.methods) require_facts(method, plan.facts, flags.profile);
   load_masks(flags, session, profile, plan);
   make_variants(flags, plan);

@@ -48,6 +48,30 @@ std::string show_budgets(const Profile& profile) {
   return "\nbudgets, entries per layer and KV head\n" + table.text();
 }
 
+std::string show_selections(const Profile& profile) {
+  std::string text;
+  for (const auto& [name, chosen] : profile.selections) {
+    text += fmt::format(
+        "\nselection {}: loss {:.3f} ({} {:.3f}), score {} ({} {}, full {}) on {} held-out prompts "
+        "of {} at {}\n{}",
+        name, chosen.loss, chosen.compared_with, chosen.default_loss, format_score(chosen.score),
+        chosen.compared_with, format_score(chosen.default_score), format_score(chosen.full_score),
+        chosen.held_out, chosen.tasks, chosen.budgets, chosen.method);
+  }
+  return text;
+}
+
+std::string show_costs(const Profile& profile) {
+  std::string text;
+  for (const auto& [name, costs] :
+       {std::pair("layers", &profile.layer_costs), {"KV heads", &profile.kv_head_costs}}) {
+    if (!*costs) continue;
+    text += fmt::format("\ncost curves of {}: {} units x {} shares, {} prompts\n", name,
+                        (*costs)->units, (*costs)->shares.size(), (*costs)->count);
+  }
+  return text;
+}
+
 std::string show_tables(const Profile& profile) {
   std::string text;
   const auto& model = profile.model;
@@ -81,7 +105,7 @@ int show_profile(const std::string& file) {
   for (const auto& [kind, scores] : profile.heads) text += show_heads(kind, scores);
   if (!profile.layer_errors.empty()) text += show_layers(profile);
   if (!profile.budgets.empty()) text += show_budgets(profile);
-  text += show_tables(profile);
+  text += show_costs(profile) + show_selections(profile) + show_tables(profile);
   print_result(text);
   return kDone;
 }

@@ -24,13 +24,18 @@ struct Dataset {
   int64_t prompts = 0;
 };
 
+bool asks_for(const LayerBudgetFlags& flags, std::string_view measure) {
+  return std::find(flags.measures.begin(), flags.measures.end(), measure) != flags.measures.end();
+}
+
 std::vector<Dataset> open_datasets(const LayerBudgetFlags& flags, const Session& session,
                                    const Profile& profile) {
   const TaskContext context{session.tokenizer(), session.chat(), session.config().max_tokens,
                             static_cast<uint64_t>(flags.shared.seed)};
   std::vector<Dataset> datasets;
   for (const auto& name : flags.tasks) {
-    require(flags.shared.is_force || flags.shared.is_resume || !profile.layer_errors.contains(name),
+    require(flags.shared.is_force || flags.shared.is_resume || !asks_for(flags, "error") ||
+                !profile.layer_errors.contains(name),
             Kind::config, "{} already holds layer errors of '{}': --force measures them anew",
             flags.profile, name);
     Dataset dataset{name, open_task(name, context, parse_task_params(flags.task_params)), 0};
@@ -52,15 +57,17 @@ void add(const LayerErrorSample& sample, LayerErrors& errors) {
   errors.count += sample.steps;
 }
 
+void remember_prompt(const std::string& digest_of_prompt, Profile& profile) {
+  const PromptDigest digest{digest_of_prompt, "layer-budget"};
+  const auto found = std::find(profile.prompts.begin(), profile.prompts.end(), digest);
+  if (found == profile.prompts.end()) profile.prompts.push_back(digest);
+}
+
 /// Runs what the shards lack and replaces the datasets' errors in the profile.
-void measure(const LayerBudgetFlags& flags, const Method& method,
-             const std::vector<Dataset>& datasets, Session& session, Shards& shards,
-             Profile& profile) {
+void measure_errors(const LayerBudgetFlags& flags, const Method& method,
+                    const std::vector<Dataset>& datasets, Session& session, Shards& shards,
+                    int64_t& unit, Progress& progress, Profile& profile) {
   const auto facts = profile.facts();
-  int64_t total = 0;
-  for (const auto& dataset : datasets) total += dataset.prompts;
-  Progress progress("layer-budget", total, flags.shared.is_quiet);
-  int64_t unit = 0;
   for (const auto& dataset : datasets) {
     LayerErrors errors;
     for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
@@ -76,11 +83,7 @@ void measure(const LayerBudgetFlags& flags, const Method& method,
         sample = read_layer_error(file, session.config().layers);
       });
       add(sample, errors);
-      const PromptDigest digest{sample.prompt_sha256, "layer-budget"};
-      if (std::find(profile.prompts.begin(), profile.prompts.end(), digest) ==
-          profile.prompts.end()) {
-        profile.prompts.push_back(digest);
-      }
+      remember_prompt(sample.prompt_sha256, profile);
       progress.step(most_sensitive(errors.sum), is_new);
     }
     require(
@@ -88,6 +91,63 @@ void measure(const LayerBudgetFlags& flags, const Method& method,
         "task {}: no decode step was measured: every prompt is within {} tokens or got no answer",
         dataset.name, flags.error_budget_tokens);
     profile.layer_errors[dataset.name] = errors;
+  }
+}
+
+/// Replaces the profile's cost curves of layers or KV heads.
+void measure_costs(const LayerBudgetFlags& flags, CostUnit of, const Method& method,
+                   const std::vector<Dataset>& datasets, Session& session, Shards& shards,
+                   int64_t& unit, Progress& progress, Profile& profile) {
+  const auto facts = profile.facts();
+  const auto& config = session.config();
+  UnitCosts costs;
+  costs.units = config.layers * (of == CostUnit::layer ? 1 : config.kv_heads);
+  costs.shares = flags.shares;
+  costs.shares.push_back(1);
+  const auto shares = static_cast<int64_t>(flags.shares.size());
+  costs.sum.resize(static_cast<size_t>(costs.units * (shares + 1)));  // nothing lost at share 1
+  for (const auto& dataset : datasets) {
+    for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
+      UnitCostSample sample;
+      const auto make = [&] {
+        const auto made = measure_unit_costs(
+            session.model(), session.tokenizer(), session.chat(), facts, method, of, flags.shares,
+            dataset.task->sample(i), static_cast<uint64_t>(flags.shared.seed));
+        shards.write(unit, [&](Hdf5Writer& file) { write_unit_costs(file, made); });
+      };
+      const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
+        sample = read_unit_costs(file, costs.units, shares);
+      });
+      for (int64_t j = 0; j < costs.units * shares; ++j) {
+        costs.sum[static_cast<size_t>(j / shares * (shares + 1) + j % shares)] +=
+            sample.losses[static_cast<size_t>(j)];
+      }
+      ++costs.count;
+      remember_prompt(sample.prompt_sha256, profile);
+      progress.step(fmt::format("{} units", costs.units), is_new);
+    }
+  }
+  (of == CostUnit::layer ? profile.layer_costs : profile.kv_head_costs) = std::move(costs);
+}
+
+/// All that --measure asks for, one progress bar over it.
+void measure(const LayerBudgetFlags& flags, const Method& method, const Method& cost_method,
+             const std::vector<Dataset>& datasets, Session& session, Shards& shards,
+             Profile& profile) {
+  int64_t prompts = 0, unit = 0;
+  for (const auto& dataset : datasets) prompts += dataset.prompts;
+  Progress progress("layer-budget", prompts * static_cast<int64_t>(flags.measures.size()),
+                    flags.shared.is_quiet);
+  if (asks_for(flags, "error")) {
+    measure_errors(flags, method, datasets, session, shards, unit, progress, profile);
+  }
+  if (asks_for(flags, "kl")) {
+    measure_costs(flags, CostUnit::layer, cost_method, datasets, session, shards, unit, progress,
+                  profile);
+  }
+  if (asks_for(flags, "utility")) {
+    measure_costs(flags, CostUnit::kv_head, cost_method, datasets, session, shards, unit, progress,
+                  profile);
   }
 }
 
@@ -100,17 +160,33 @@ void allocate(const LayerBudgetFlags& flags, const ModelConfig& model, Profile& 
   }
 }
 
+/// Empty where no layer error was measured.
+std::vector<double> importance_of(const Profile& profile) {
+  return profile.layer_errors.empty() ? std::vector<double>() : profile.layer_importance();
+}
+
+/// Mean loss at the least share that was measured.
+std::string worst_loss(const UnitCosts& costs, int64_t unit) {
+  const auto first = static_cast<size_t>(unit) * costs.shares.size();
+  return fmt::format("{:.4f}", costs.sum[first] / static_cast<double>(costs.count));
+}
+
 std::string budgets_as_table(const LayerBudgetFlags& flags, const ModelConfig& model,
                              const Profile& profile) {
-  std::vector<std::string> columns{"layer", "error share"};
+  const auto importance = importance_of(profile);
+  std::vector<std::string> columns{"layer"};
+  if (!importance.empty()) columns.push_back("error share");
+  if (profile.layer_costs) columns.push_back("loss if cut alone");
   for (const auto& allocator : flags.allocators) {
     for (int64_t budget : flags.budgets) columns.push_back(fmt::format("{}@{}", allocator, budget));
   }
   Table table(columns);
-  const auto importance = profile.layer_importance();
   for (int64_t layer = 0; layer < model.layers; ++layer) {
-    std::vector<std::string> row{std::to_string(layer),
-                                 fmt::format("{:.4f}", importance[static_cast<size_t>(layer)])};
+    std::vector<std::string> row{std::to_string(layer)};
+    if (!importance.empty()) {
+      row.push_back(fmt::format("{:.4f}", importance[static_cast<size_t>(layer)]));
+    }
+    if (profile.layer_costs) row.push_back(worst_loss(*profile.layer_costs, layer));
     for (const auto& allocator : flags.allocators) {
       for (int64_t budget : flags.budgets) {
         const auto& kept = profile.budgets.at(allocator).at(budget);
@@ -125,7 +201,7 @@ std::string budgets_as_table(const LayerBudgetFlags& flags, const ModelConfig& m
 std::string budgets_as_json(const Profile& profile) {
   nlohmann::ordered_json json;
   json["format"] = "kvcal.layers/1";
-  json["importance"] = profile.layer_importance();
+  json["importance"] = importance_of(profile);
   for (const auto& [dataset, errors] : profile.layer_errors) {
     json["errors"][dataset] = {{"sum", errors.sum}, {"steps", errors.count}};
   }
@@ -138,6 +214,20 @@ std::string budgets_as_json(const Profile& profile) {
 
 }  // namespace
 
+namespace {
+
+/// A rule whose input will be missing is told before anything is measured.
+void check_allocators(const LayerBudgetFlags& flags, const Profile& profile) {
+  for (const auto& name : flags.allocators) {
+    const auto needs = find_allocator(name).make({})->needs();
+    require(!needs.layer_error || asks_for(flags, "error") || !profile.layer_errors.empty(),
+            Kind::config, "allocator {} needs layer errors, which {} lacks: --measure error", name,
+            flags.profile);
+  }
+}
+
+}  // namespace
+
 int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   apply_shared_flags(flags.shared);
   require(flags.shared.output.empty(), Kind::config,
@@ -145,10 +235,16 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   const auto method = load_method(flags.method);
   require(!method.is_full(), Kind::config, "--method {}: nothing is evicted, so there is no error",
           method.name);
-  for (const auto& allocator : flags.allocators) find_allocator(allocator);
   Session session(flags.shared);
   Profile profile = session.load_profile(flags.profile);
   require_facts(method, profile.facts(), flags.profile);
+  check_allocators(flags, profile);
+  const auto cost_method = load_method(flags.cost_method);
+  if (asks_for(flags, "kl") || asks_for(flags, "utility")) {
+    require(!cost_method.is_full(), Kind::config, "--cost-method {}: nothing is evicted",
+            cost_method.name);
+    require_facts(cost_method, profile.facts(), flags.profile);
+  }
   const auto datasets = open_datasets(flags, session, profile);
   const std::string resolved = resolved_flags(app) + "---\n" + method.resolved();
   if (flags.shared.is_dry_run) {
@@ -157,7 +253,7 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   }
   auto shards =
       Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
-  measure(flags, method, datasets, session, shards, profile);
+  measure(flags, method, cost_method, datasets, session, shards, profile);
   allocate(flags, session.config(), profile);
   profile.begin_stage(
       make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "srh_identify/head_report.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -10,10 +11,6 @@
 namespace kvcal {
 namespace {
 
-const HeadScores& scores_of(const HeadRun& run, const std::string& kind) {
-  return kind == "semantic" ? run.semantic : run.traditional;
-}
-
 nlohmann::ordered_json number_or_null(double value) {
   if (std::isnan(value)) return nullptr;
   return value;
@@ -21,14 +18,42 @@ nlohmann::ordered_json number_or_null(double value) {
 
 }  // namespace
 
+namespace {
+
+/// How the agreement of halves grew with the prompts: "8: 0.71, 16: 0.85".
+std::string growth(const HeadScores& scores) {
+  std::string text;
+  for (int64_t prompts = 8; prompts < scores.count; prompts *= 2) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", prompts,
+                        format_score(half_agreement(scores, prompts).spearman));
+  }
+  return text.empty() ? "" : fmt::format("  (by prompts: {})\n", text);
+}
+
+/// Heads that two kinds both have among their best.
+std::string overlaps(const IdentifyFlags& flags, const HeadRun& run) {
+  std::string text;
+  for (size_t i = 0; i < flags.kinds.size(); ++i) {
+    for (size_t j = i + 1; j < flags.kinds.size(); ++j) {
+      const auto a = run.scores.at(flags.kinds[i]).mean(), b = run.scores.at(flags.kinds[j]).mean();
+      const auto top = std::min<int64_t>(20, static_cast<int64_t>(a.size()));
+      text += fmt::format("{} and {} share {:.0f} of their {} best heads\n", flags.kinds[i],
+                          flags.kinds[j], top_overlap(a, b, top) * static_cast<double>(top), top);
+    }
+  }
+  return text.empty() ? "" : "\n" + text;
+}
+
+}  // namespace
+
 std::string heads_as_table(const IdentifyFlags& flags, const HeadRun& run) {
   std::string text =
-      fmt::format("{} of {} prompts passed the answer gate\n", run.semantic.count, run.trials);
+      fmt::format("{} of {} prompts passed the answer gate\n", run.passed, run.trials);
   if (run.without_span > 0) {
     text += fmt::format("{} prompts lack the answer's tokens and scored 0\n", run.without_span);
   }
   for (const auto& kind : flags.kinds) {
-    const auto& scores = scores_of(run, kind);
+    const auto& scores = run.scores.at(kind);
     Table table({"rank", "layer", "head", "score", "95% interval"});
     int64_t rank = 0;
     for (const auto& head : top_heads(scores, flags.top, run.needle_of_prompt,
@@ -45,17 +70,18 @@ std::string heads_as_table(const IdentifyFlags& flags, const HeadRun& run) {
                             ? "-"
                             : fmt::format("{:.0f}%", 100 * agreement.top_overlap),
                         agreement.top);
+    text += growth(scores);
   }
-  return text + fmt::format("\nwrote {}\n", flags.shared.output);
+  return text + overlaps(flags, run) + fmt::format("\nwrote {}\n", flags.shared.output);
 }
 
 std::string heads_as_json(const IdentifyFlags& flags, const HeadRun& run) {
   nlohmann::ordered_json json;
   json["format"] = "kvcal.heads/1";
   json["prompts"] = run.trials;
-  json["passed"] = run.semantic.count;
+  json["passed"] = run.passed;
   for (const auto& kind : flags.kinds) {
-    const auto& scores = scores_of(run, kind);
+    const auto& scores = run.scores.at(kind);
     auto& entry = json["kinds"][kind];
     const auto agreement = half_agreement(scores);
     entry["half_rank_correlation"] = number_or_null(agreement.spearman);

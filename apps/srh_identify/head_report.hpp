@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace kvcal {
 struct HeadRun {
   int64_t trials = 0;
   int64_t without_span = 0;  ///< trials whose answer was not found again in the prompt's tokens
-  HeadScores semantic, traditional;
-  std::vector<int64_t> needle_of_prompt;  ///< [semantic.count]
+  int64_t passed = 0;        ///< trials that were answered and so count
+  std::map<std::string, HeadScores> scores;  ///< by kind; empty while none has passed
+  std::vector<int64_t> needle_of_prompt;     ///< [passed]
   std::vector<PromptDigest> prompts;
 };
 

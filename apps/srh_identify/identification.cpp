@@ -51,9 +51,10 @@ Calibration plan(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
   return calibration;
 }
 
-std::string best_heads(const HeadScores& scores) {
-  if (scores.count == 0) return "no prompt has passed yet";
+std::string best_heads(const HeadRun& run, const std::string& kind) {
+  if (run.passed == 0) return "no prompt has passed yet";
   std::string text = "top";
+  const auto& scores = run.scores.at(kind);
   const auto mean = scores.mean();
   for (const auto& head : top_heads(scores, 3, {}, 0)) {
     text += fmt::format(" {}.{}={:.2f}", head.layer, head.head, head.mean);
@@ -62,13 +63,21 @@ std::string best_heads(const HeadScores& scores) {
 }
 
 void warn_if_few_passed(const HeadRun& run) {
-  const auto passed = static_cast<double>(run.semantic.count);
+  const auto passed = static_cast<double>(run.passed);
   if (passed >= kFewPassed * static_cast<double>(run.trials)) return;
   spdlog::warn(
       "only {} of {} prompts were answered well enough to count: the ranking is unsure. Try "
       "shorter "
       "--lengths, or other --needles",
-      run.semantic.count, run.trials);
+      run.passed, run.trials);
+}
+
+/// Looked at every few prompts, and never before there are some: the correlation of small halves is
+/// noise.
+bool is_stable(const IdentifyFlags& flags, const HeadRun& run) {
+  constexpr int64_t kFirstLook = 16, kStep = 4;
+  if (flags.until_stable <= 0 || run.passed < kFirstLook || run.passed % kStep != 0) return false;
+  return half_agreement(run.scores.at(flags.kinds.front())).spearman >= flags.until_stable;
 }
 
 /// Runs what the shards lack, in order; sums do not depend on which run made a shard.
@@ -96,14 +105,16 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
     run.without_span += result.has_span ? 0 : 1;
     run.prompts.push_back({result.prompt_sha256, "srh-identify"});
     if (result.has_passed) {
-      accumulate(result, config.layers, config.heads, run.semantic, run.traditional);
+      ++run.passed;
+      accumulate(result, config.layers, config.heads, run.scores);
       run.needle_of_prompt.push_back(static_cast<int64_t>(trial.needle));
     }
     spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
                   calibration.needles[trial.needle].id, result.recall, result.reply);
-    progress.step(
-        fmt::format("{}  {}/{} answered", best_heads(run.semantic), run.semantic.count, run.trials),
-        is_new);
+    progress.step(fmt::format("{}  {}/{} answered", best_heads(run, flags.kinds.front()),
+                              run.passed, run.trials),
+                  is_new);
+    if (is_stable(flags, run)) break;
   }
   return run;
 }
@@ -114,9 +125,7 @@ Profile make_profile(const IdentifyFlags& flags, const HeadRun& run, Session& se
   profile.model = session.identity();
   profile.provenance =
       make_provenance("srh-identify", flags.shared, resolved, session.dtype_name());
-  for (const auto& kind : flags.kinds) {
-    profile.heads[kind] = kind == "semantic" ? run.semantic : run.traditional;
-  }
+  for (const auto& kind : flags.kinds) profile.heads[kind] = run.scores.at(kind);
   profile.prompts = run.prompts;
   return profile;
 }
@@ -140,7 +149,7 @@ int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
     return kDone;
   }
   const auto run = run_trials(flags, protocol, calibration, session, shards);
-  require(run.semantic.count > 0, Kind::input,
+  require(run.passed > 0, Kind::input,
           "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking "
           "can be "
           "made; try shorter --lengths",

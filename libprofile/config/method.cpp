@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/yaml.hpp"
 
@@ -81,37 +82,32 @@ void require_full(const YamlMap& map) {
   if (!map.params("params").empty()) refuse("params");
 }
 
-Method read_method(const fs::path& file) {
-  const YamlMap map = YamlMap::load(file);
-  map.require_only({"name", "summary", "paper", "scorer", "allocator", "selector", "params"});
-  Method method;
-  method.name = map.text("name");
-  method.summary = map.text("summary");
-  method.paper = map.optional_text("paper").value_or("");
-  if (!map.optional_text("scorer")) {
-    require_full(map);
-    return method;
-  }
+/// Names and parameters of the parts; the parts themselves are made by `make_parts`.
+void read_parts(const YamlMap& map, Method& method) {
   method.scorer_name = map.text("scorer");
   method.allocator_name = map.text("allocator");
   method.selector_name = map.optional_text("selector").value_or("top");
   method.params = map.params("params");
-  const ScorerInfo& scorer = at_place(
-      map.where("scorer"), [&]() -> const ScorerInfo& { return find_scorer(method.scorer_name); });
-  const AllocatorInfo& allocator = at_place(map.where("allocator"), [&]() -> const AllocatorInfo& {
-    return find_allocator(method.allocator_name);
-  });
-  const SelectorInfo& selector = at_place(map.where("selector"), [&]() -> const SelectorInfo& {
-    return find_selector(method.selector_name);
-  });
-  require_known_keys(method.params, fields_of(method), "method " + method.name);
-  const ParamMap params = with_defaults(method);
-  method.scorer_key = make_key(scorer, params);
-  method.allocator_key = make_key(allocator, params);
-  method.selector_key = make_key(selector, params);
-  method.scorer = scorer.make(params);
-  method.allocator = allocator.make(params);
-  method.selector = selector.make(params);
+  at_place(map.where("scorer"), [&] { find_scorer(method.scorer_name); });
+  at_place(map.where("allocator"), [&] { find_allocator(method.allocator_name); });
+  at_place(map.where("selector"), [&] { find_selector(method.selector_name); });
+}
+
+Method read_method(const fs::path& file) {
+  const YamlMap map = YamlMap::load(file);
+  map.require_only(
+      {"name", "summary", "paper", "scorer", "allocator", "selector", "selection", "params"});
+  Method method;
+  method.name = map.text("name");
+  method.summary = map.text("summary");
+  method.paper = map.optional_text("paper").value_or("");
+  method.selection = map.optional_text("selection").value_or("");
+  if (!map.optional_text("scorer")) {
+    require_full(map);
+    return method;
+  }
+  read_parts(map, method);
+  make_parts(method);
   return method;
 }
 
@@ -134,6 +130,35 @@ std::string yaml_text(const ParamValue& value) {
 }
 
 }  // namespace
+
+void make_parts(Method& method) {
+  require_known_keys(method.params, fields_of(method), "method " + method.name);
+  const ParamMap params = with_defaults(method);
+  const ScorerInfo& scorer = find_scorer(method.scorer_name);
+  const AllocatorInfo& allocator = find_allocator(method.allocator_name);
+  const SelectorInfo& selector = find_selector(method.selector_name);
+  method.scorer_key = make_key(scorer, params);
+  method.allocator_key = make_key(allocator, params);
+  method.selector_key = make_key(selector, params);
+  method.scorer = scorer.make(params);
+  method.allocator = allocator.make(params);
+  method.selector = selector.make(params);
+}
+
+void take_selection(Method& method, const Profile& profile) {
+  if (method.selection.empty()) return;
+  const auto found = profile.selections.find(method.selection);
+  const std::string file = profile.loaded_from.string();
+  require(found != profile.selections.end(), Kind::config,
+          "method {} needs the tuned selection '{}'{}", method.name, method.selection,
+          file.empty() ? ": give --profile with what kv-tune wrote"
+                       : fmt::format(", which {} lacks: run kv-tune on it", file));
+  const YamlMap map = YamlMap::parse(
+      found->second.method, fmt::format("{}: /selection, method of '{}'", file, method.selection));
+  map.require_only({"name", "scorer", "allocator", "selector", "params"});
+  read_parts(map, method);
+  make_parts(method);
+}
 
 Needs Method::needs() const {
   if (is_full()) return {};

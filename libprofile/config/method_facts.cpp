@@ -22,10 +22,18 @@ void require_facts(const Method& method, const ProfileFacts& facts, std::string_
   const Needs needs = method.needs();
   require_part(needs.semantic_ranking, facts.semantic_ranking.has_value(), method,
                "semantic retrieval heads", "srh-identify", profile_file);
+  for (const auto& kind : needs.head_kinds) {
+    require_part(true, facts.head_kinds.contains(kind), method, kind + " head scores",
+                 "srh-identify", profile_file);
+  }
   require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors",
                "layer-budget", profile_file);
   require_part(needs.head_scores, facts.head_scores.has_value(), method, "head scores",
                "srh-identify", profile_file);
+  require_part(needs.layer_costs, facts.layer_costs.has_value(), method, "cost curves of layers",
+               "layer-budget --measure kl", profile_file);
+  require_part(needs.kv_head_costs, facts.kv_head_costs.has_value(), method,
+               "cost curves of KV heads", "layer-budget --measure utility", profile_file);
   require_part(needs.streaming_pattern, facts.streaming_pattern.has_value(), method,
                "a pattern of streaming heads", "kv-inspect import --format duo", profile_file);
   require_part(needs.prune_table, facts.prune_table.has_value(), method, "a table of head budgets",

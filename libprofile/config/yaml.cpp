@@ -61,7 +61,7 @@ bool has_second_document(const std::string& text) {
   return parser.HandleNextDocument(handler) && parser.HandleNextDocument(handler);
 }
 
-YAML::Node parse(const std::string& text, const std::string& file) {
+YAML::Node parse_document(const std::string& text, const std::string& file) {
   try {
     const YAML::Node root = YAML::Load(text);
     require(root.IsMap() && !has_second_document(text), Kind::config,
@@ -197,12 +197,11 @@ void override_with(Contents& base, const Contents& over) {
 }
 
 Contents load_contents(const fs::path& file, std::string_view asked_by,
-                       std::vector<fs::path>& open) {
-  const fs::path canonical = fs::weakly_canonical(file);
-  require(std::find(open.begin(), open.end(), canonical) == open.end(), Kind::config,
-          "{}{} includes itself", asked_by, file.string());
-  open.push_back(canonical);
-  Contents own = parse_contents(parse(read_text(file, asked_by), file.string()), file.string());
+                       std::vector<fs::path>& open);
+
+/// Contents of a text, its include resolved.
+Contents read_contents(const std::string& text, const fs::path& file, std::vector<fs::path>& open) {
+  Contents own = parse_contents(parse_document(text, file.string()), file.string());
   if (const auto include = own.scalars.find("include"); include != own.scalars.end()) {
     const auto* target = std::get_if<std::string>(&include->second.value);
     require(target != nullptr, Kind::config, "{}: include is a list, need one file name",
@@ -213,8 +212,18 @@ Contents load_contents(const fs::path& file, std::string_view asked_by,
     override_with(base, own);
     own = std::move(base);
   }
-  open.pop_back();
   return own;
+}
+
+Contents load_contents(const fs::path& file, std::string_view asked_by,
+                       std::vector<fs::path>& open) {
+  const fs::path canonical = fs::weakly_canonical(file);
+  require(std::find(open.begin(), open.end(), canonical) == open.end(), Kind::config,
+          "{}{} includes itself", asked_by, file.string());
+  open.push_back(canonical);
+  Contents contents = read_contents(read_text(file, asked_by), file, open);
+  open.pop_back();
+  return contents;
 }
 
 }  // namespace
@@ -222,13 +231,23 @@ Contents load_contents(const fs::path& file, std::string_view asked_by,
 YamlMap YamlMap::load(const fs::path& file) {
   std::vector<fs::path> open;
   Contents contents = load_contents(file, "", open);
-  YamlMap map;
-  map.file_ = file.string();
-  map.scalars_ = std::move(contents.scalars);
-  map.maps_ = std::move(contents.maps);
-  map.places_ = std::move(contents.places);
-  return map;
+  return {file.string(), std::move(contents.scalars), std::move(contents.maps),
+          std::move(contents.places)};
 }
+
+YamlMap YamlMap::parse(const std::string& text, const std::string& origin) {
+  std::vector<fs::path> open;
+  Contents contents = read_contents(text, origin, open);
+  return {origin, std::move(contents.scalars), std::move(contents.maps),
+          std::move(contents.places)};
+}
+
+YamlMap::YamlMap(std::string file, std::map<std::string, ParamEntry> scalars,
+                 std::map<std::string, ParamMap> maps, std::map<std::string, std::string> places)
+    : file_(std::move(file)),
+      scalars_(std::move(scalars)),
+      maps_(std::move(maps)),
+      places_(std::move(places)) {}
 
 void YamlMap::require_only(const std::vector<std::string>& keys) const {
   const auto check = [&](const std::string& key) {

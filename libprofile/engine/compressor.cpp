@@ -14,6 +14,18 @@ namespace {
 using PerLayer = std::vector<at::Tensor>;         // [layers]
 using PartMap = std::map<std::string, PerLayer>;  // by a key of Method
 
+template <class Part>
+PerLayer measures_of(const Part& part, const std::vector<LayerView>& layers) {
+  PerLayer measures;
+  for (const auto& layer : layers) measures.push_back(part.measure(layer));
+  return measures;
+}
+
+KeepSet keep_all(int64_t kv_heads, int64_t tokens) {
+  const auto rows = at::arange(tokens, at::kLong).expand({kv_heads, tokens});
+  return {rows.flatten(), at::arange(kv_heads + 1, at::kLong) * tokens};
+}
+
 }  // namespace
 
 struct Compressor::Impl {
@@ -38,35 +50,41 @@ struct Compressor::Impl {
     view.values = prompt.cache.tail_values(layer);
     view.output_weight = model.output_weight(layer);
     view.rope_frequencies = model.rope_frequencies();
+    view.sentences = prompt.sentences;
     view.statistics = prompt.statistics.at(static_cast<size_t>(layer));
     view.profile = &facts;
     view.seed = seed;
     return view;
   }
 
-  /// What `part` finds out of each layer, found once.
+  std::vector<LayerView> views(int64_t window_tokens) const {
+    std::vector<LayerView> views;
+    for (int64_t layer = 0; layer < model.config().layers; ++layer) {
+      views.push_back(view(layer, window_tokens));
+    }
+    return views;
+  }
+
+  /// What a part finds out of the layers, found once.
+  /// @param look  all layers' views -> PerLayer
   template <class Look>
   const PerLayer& once(PartMap& found, const std::string& key, const Needs& needs, Look&& look) {
     auto [entry, is_new] = found.try_emplace(key);
-    if (is_new) {
-      for (int64_t layer = 0; layer < model.config().layers; ++layer) {
-        entry->second.push_back(look(view(layer, needs.window_tokens)));
-      }
-    }
+    if (is_new) entry->second = look(views(needs.window_tokens));
     return entry->second;
   }
 
   const PerLayer& scores_of(const Method& method) {
     return once(scores, method.scorer_key, method.scorer->needs(),
-                [&](const LayerView& layer) { return method.scorer->score(layer); });
+                [&](const auto& layers) { return method.scorer->score_all(layers); });
   }
   const PerLayer& allocator_measures(const Method& method) {
     return once(measures, "allocator " + method.allocator_key, method.allocator->needs(),
-                [&](const LayerView& layer) { return method.allocator->measure(layer); });
+                [&](const auto& layers) { return measures_of(*method.allocator, layers); });
   }
   const PerLayer& selector_measures(const Method& method) {
     return once(measures, "selector " + method.selector_key, method.selector->needs(),
-                [&](const LayerView& layer) { return method.selector->measure(layer); });
+                [&](const auto& layers) { return measures_of(*method.selector, layers); });
   }
 
   at::Tensor allocate(const Method& method, int64_t budget_tokens) {
@@ -104,14 +122,25 @@ Compression Compressor::compress(const Method& method, int64_t budget_tokens,
           "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})",
           method.name, budget_tokens, least, prompt.tokens());
 
-  const auto counts = impl_->allocate(method, budget_tokens);  // [layers, kv_heads]
+  return compress_to(method, impl_->allocate(method, budget_tokens), tail_capacity);
+}
+
+Compression Compressor::compress_to(const Method& method, const at::Tensor& counts,
+                                    int64_t tail_capacity) {
+  const auto& prompt = impl_->prompt;
   const auto& scores = impl_->scores_of(method);
   const auto& measures = impl_->selector_measures(method);
   std::vector<KeepSet> kept;
   std::vector<CompactLayer> layers;
+  const auto whole = prompt.cache.sealed(/*tail_capacity=*/0);
   for (int64_t layer = 0; layer < impl_->model.config().layers; ++layer) {
     const auto index = static_cast<size_t>(layer);
-    const auto count = counts[layer];  // [kv_heads]
+    const auto count = counts[layer];                      // [kv_heads]
+    if (count.min().item<int64_t>() == prompt.tokens()) {  // nothing to cut: share the entries
+      kept.push_back(keep_all(impl_->model.config().kv_heads, prompt.tokens()));
+      layers.push_back(whole.layer(layer).prefix);
+      continue;
+    }
     kept.push_back(method.selector->select({scores[index], measures[index], count}));
     require(!method.selector->is_exact() || at::equal(kept.back().offsets.diff(), count),
             Kind::internal, "method {}: layer {} did not keep what was allocated", method.name,

@@ -5,6 +5,7 @@
 
 #include "engine/prompt_run.hpp"
 #include "engine/replay.hpp"
+#include "engine/sentences.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -47,16 +48,18 @@ Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
   const bool is_of_document = !prompt.question.empty() && !sample.document.empty();
   const auto& owner = is_of_document ? sample.document : sample.id;
   const uint64_t seed = stable_hash(task + '/' + owner, options_.seed);
-  if (prepared_ && prepared_->prefilled.ids == prompt.context && prepared_->seed == seed) {
+  const Needs needs = needs_of(variants);
+  if (prepared_ && prepared_->prefilled.ids == prompt.context && prepared_->seed == seed &&
+      prepared_->prefilled.needs == needs) {
     prepared_->prefilled.reused_tokens = prepared_->prefilled.tokens();
     prepared_->prefilled.seconds = 0;
     return *prepared_;
   }
-  const Needs needs = needs_of(variants);
   auto prefilled =
       prefill(model_, prompt.context, needs, prepared_ ? &prepared_->prefilled : nullptr);
   prepared_.reset();
   replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
+  if (needs.sentences) prefilled.sentences = number_sentences(tokenizer_, prompt.context);
   prepared_ = std::make_unique<Prepared>(model_, facts_, std::move(prefilled), seed);
   return *prepared_;
 }

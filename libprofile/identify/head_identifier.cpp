@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
 #include "kvcal/profile/identify.hpp"
 #include "kvcal/profile/metric.hpp"
 
@@ -22,6 +26,26 @@ void add(const std::vector<float>& scores, int64_t layers, int64_t heads, HeadSc
   for (size_t i = 0; i < scores.size(); ++i) total.sum[i] += static_cast<double>(scores[i]);
   ++total.count;
   total.per_prompt.insert(total.per_prompt.end(), scores.begin(), scores.end());
+}
+
+/// [layers, heads]: mean over the window's rows of the attention mass on the answer.
+std::vector<float> window_scores(const Model& model, const Prefilled& prompt, TokenSpan span) {
+  const auto& config = model.config();
+  const int64_t group = config.heads / config.kv_heads;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
+  std::vector<float> scores;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    const auto& queries = prompt.window_queries[static_cast<size_t>(layer)];
+    const auto keys = prompt.cache.tail_keys(layer);  // [kv_heads, tokens, head_dim]
+    for (int64_t k = 0; k < config.kv_heads; ++k) {
+      const auto rows = window_attention(queries.narrow(0, k * group, group), keys.narrow(0, k, 1),
+                                         scale);  // [group, window, tokens]
+      const auto mass = rows.narrow(2, span.begin, span.size()).sum(2).mean(1).to(at::kCPU);
+      const float* begin = mass.const_data_ptr<float>();
+      scores.insert(scores.end(), begin, begin + group);
+    }
+  }
+  return scores;
 }
 
 }  // namespace
@@ -66,7 +90,11 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
 
   // The last prompt token is fed as the first decode step: its queries produce the first new token.
   const auto head = std::span(ids).first(ids.size() - 1);
-  auto cache = prefill(model_, head, Needs{}).cache.sealed(protocol_.max_new_tokens + 1);
+  Needs needs;
+  needs.window_tokens = std::min<int64_t>(kScoredWindowTokens, static_cast<int64_t>(head.size()));
+  const auto prefilled = prefill(model_, head, needs);
+  result.scores["window"] = window_scores(model_, prefilled, span);
+  auto cache = prefilled.cache.sealed(protocol_.max_new_tokens + 1);
   RetrievalObserver observer(config.layers, config.heads, ids, span, protocol_.counts_repeats);
   const auto logits = model_.forward(std::span(ids).last(1), cache, LogitsWanted::last, &observer);
   const auto on_token = [&](int64_t id) {
@@ -80,15 +108,14 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
   const std::vector<std::string> references{needle.answer};
   result.recall = find_metric("niah_rouge1_recall").score({result.reply, references, {}});
   result.has_passed = result.recall > protocol_.gate_recall;
-  result.semantic = observer.semantic();
-  result.traditional = observer.traditional();
+  result.scores["semantic"] = observer.semantic();
+  result.scores["traditional"] = observer.traditional();
   return result;
 }
 
-void accumulate(const TrialResult& result, int64_t layers, int64_t heads, HeadScores& semantic,
-                HeadScores& traditional) {
-  add(result.semantic, layers, heads, semantic);
-  add(result.traditional, layers, heads, traditional);
+void accumulate(const TrialResult& result, int64_t layers, int64_t heads,
+                std::map<std::string, HeadScores>& scores) {
+  for (const auto& [kind, of_trial] : result.scores) add(of_trial, layers, heads, scores[kind]);
 }
 
 }  // namespace kvcal

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "kvcal/profile/identify.hpp"
 #include "store/hdf5.hpp"
 
@@ -11,8 +13,9 @@ void write_trial(Hdf5Writer& file, const TrialResult& result, int64_t layers, in
   file.write_scalar<double>("/recall", result.recall);
   file.write_scalar<int32_t>("/has_passed", result.has_passed);
   file.write_scalar<int32_t>("/has_span", result.has_span);
-  file.write<float>("/semantic", result.semantic, {layers, heads});
-  file.write<float>("/traditional", result.traditional, {layers, heads});
+  for (const auto& [kind, scores] : result.scores) {
+    file.write<float>("/scores/" + kind, scores, {layers, heads});
+  }
 }
 
 TrialResult read_trial(const Hdf5Reader& file, int64_t layers, int64_t heads) {
@@ -23,8 +26,10 @@ TrialResult read_trial(const Hdf5Reader& file, int64_t layers, int64_t heads) {
   result.recall = file.read_scalar<double>("/recall");
   result.has_passed = file.read_scalar<int32_t>("/has_passed") != 0;
   result.has_span = file.read_scalar<int32_t>("/has_span") != 0;
-  result.semantic = file.read<float>("/semantic", {layers, heads});
-  result.traditional = file.read<float>("/traditional", {layers, heads});
+  for (const auto kind : kHeadKinds) {
+    result.scores[std::string(kind)] =
+        file.read<float>(fmt::format("/scores/{}", kind), {layers, heads});
+  }
   return result;
 }
 

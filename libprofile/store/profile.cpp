@@ -80,6 +80,39 @@ std::vector<std::vector<std::vector<double>>> nested(const PruneTable& table, in
   return steps;
 }
 
+CostCurves curves_of(const UnitCosts& costs) {
+  std::vector<double> means;
+  for (const double sum : costs.sum) {
+    means.push_back(sum / static_cast<double>(std::max<int64_t>(costs.count, 1)));
+  }
+  return {costs.shares, rows_of(means, static_cast<int64_t>(costs.shares.size()))};
+}
+
+/// Sums and counts of the same shares add up.
+void merge_costs(std::optional<UnitCosts>& into, const std::optional<UnitCosts>& next,
+                 const Profile& of) {
+  if (!next) return;
+  if (!into) {
+    into = next;
+    return;
+  }
+  require(into->shares == next->shares && into->units == next->units, Kind::input,
+          "{}: its cost curves are of other shares than those of the profiles before it",
+          of.loaded_from.string());
+  for (size_t i = 0; i < into->sum.size(); ++i) into->sum[i] += next->sum[i];
+  into->count += next->count;
+}
+
+/// Indices of the values, the largest first; equals keep their order.
+std::vector<int64_t> best_first(std::span<const double> values) {
+  std::vector<int64_t> order(values.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  });
+  return order;
+}
+
 }  // namespace
 
 std::vector<double> HeadScores::mean() const {
@@ -91,14 +124,15 @@ std::vector<double> HeadScores::mean() const {
 
 std::vector<std::vector<int64_t>> HeadScores::ranking() const {
   const auto means = mean();
-  std::vector<std::vector<int64_t>> ranked(layers, std::vector<int64_t>(heads));
+  std::vector<std::vector<int64_t>> ranked;
   for (int64_t layer = 0; layer < layers; ++layer) {
-    const double* row = means.data() + layer * heads;
-    std::iota(ranked[layer].begin(), ranked[layer].end(), int64_t{0});
-    std::stable_sort(ranked[layer].begin(), ranked[layer].end(),
-                     [row](int64_t a, int64_t b) { return row[a] > row[b]; });
+    ranked.push_back(best_first(std::span(means).subspan(layer * heads, heads)));
   }
   return ranked;
+}
+
+std::vector<int64_t> HeadScores::model_ranking() const {
+  return best_first(mean());
 }
 
 void Profile::begin_stage(Provenance next) {
@@ -133,7 +167,16 @@ ProfileFacts Profile::facts() const {
   if (const auto* scores = find_heads(*this, {"retrieval_reasoning", "semantic"})) {
     facts.head_scores = rows_of(scores->mean(), model.heads);
   }
+  for (const auto& [kind, scores] : heads) {
+    facts.head_kinds[kind] = rows_of(scores.mean(), model.heads);
+  }
+  // An imported ranking stands in for scores that are not there.
+  if (const auto* ranked = find_heads(*this, {"semantic", "semantic_ranking"})) {
+    facts.head_kinds["semantic"] = rows_of(ranked->mean(), model.heads);
+  }
   if (!layer_errors.empty()) facts.layer_error = layer_importance();
+  if (layer_costs) facts.layer_costs = curves_of(*layer_costs);
+  if (kv_head_costs) facts.kv_head_costs = curves_of(*kv_head_costs);
   if (streaming) {
     facts.streaming_pattern = StreamingPattern{rows_of(streaming->retrieval, model.kv_heads),
                                                streaming->sink_tokens, streaming->recent_tokens};
@@ -152,6 +195,14 @@ Profile merge(std::span<const Profile> profiles) {
     merge_heads(merged, next);
     merge_layer_errors(merged, next);
     unite_prompts(merged, next);
+    for (const auto& [name, selection] : next.selections) {
+      const auto [found, is_new] = merged.selections.emplace(name, selection);
+      require(is_new || found->second == selection, Kind::input,
+              "{}: its selection '{}' is another than that of the profiles before it",
+              next.loaded_from.string(), name);
+    }
+    merge_costs(merged.layer_costs, next.layer_costs, next);
+    merge_costs(merged.kv_head_costs, next.kv_head_costs, next);
     merge_part(merged.streaming, next.streaming, "streaming pattern", next);
     merge_part(merged.prune_table, next.prune_table, "prune table", next);
     merge_part(merged.kv_head_shares, next.kv_head_shares, "table of KV head shares", next);

@@ -107,6 +107,13 @@ std::string agreement(const StreamingHeads& a, const StreamingHeads& b) {
   return spearman_text(a.retrieval, b.retrieval);
 }
 
+std::string shown(const UnitCosts& costs) {
+  return fmt::format("{} prompts", costs.count);
+}
+std::string agreement(const UnitCosts& a, const UnitCosts& b) {
+  return spearman_text(a.sum, b.sum);
+}
+
 std::string shown(const PruneTable& table) {
   return fmt::format("{} steps", table.steps);
 }
@@ -119,6 +126,13 @@ std::string shown(const std::vector<double>& shares) {
 }
 std::string agreement(const std::vector<double>& a, const std::vector<double>& b) {
   return largest_gap(a, b, "");
+}
+
+std::string shown(const Selection& selection) {
+  return fmt::format("loss {:.3f} on {} prompts", selection.loss, selection.held_out);
+}
+std::string agreement(const Selection& a, const Selection& b) {
+  return a.method == b.method ? "same parameters" : "other parameters";
 }
 
 /// @param a, b  null: not there
@@ -201,9 +215,12 @@ std::vector<ProfileDifference> differences(const Profile& a, const Profile& b) {
   compare_maps(a.heads, b.heads, compare("heads"));
   compare_maps(a.layer_errors, b.layer_errors, compare("layer errors"));
   compare_budgets(a, b, found);
+  compare_part("layer costs", a.layer_costs, b.layer_costs, found);
+  compare_part("KV head costs", a.kv_head_costs, b.kv_head_costs, found);
   compare_part("streaming pattern", a.streaming, b.streaming, found);
   compare_part("prune table", a.prune_table, b.prune_table, found);
   compare_part("KV head shares", a.kv_head_shares, b.kv_head_shares, found);
+  compare_maps(a.selections, b.selections, compare("selection"));
   compare_prompts(a, b, found);
   compare_making(a, b, found);
   std::stable_partition(found.begin(), found.end(),

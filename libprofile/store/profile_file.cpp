@@ -18,6 +18,9 @@ constexpr int64_t kVersion = 1;
 constexpr std::string_view kStreamingPath = "/patterns/streaming";
 constexpr std::string_view kPrunePath = "/tables/prune";
 constexpr std::string_view kSharesPath = "/tables/kv_head_shares";
+constexpr std::string_view kSelectionPath = "/selection";
+constexpr std::string_view kLayerCostPath = "/layers/kl";
+constexpr std::string_view kKvHeadCostPath = "/kv_heads/utility";
 
 /// Who is asked to put a value right: the owner of the file on load, we on save.
 struct Place {
@@ -110,8 +113,23 @@ void check_budget(const std::string& path, int64_t budget_tokens,
           place.file, path, total, need);
 }
 
+void check_costs(const std::optional<UnitCosts>& costs, int64_t units, std::string_view path,
+                 const Place& place) {
+  if (!costs) return;
+  const auto points = static_cast<int64_t>(costs->shares.size());
+  const bool is_ascending = std::is_sorted(costs->shares.begin(), costs->shares.end());
+  require(points >= 2 && is_ascending && costs->shares.front() > 0 && costs->shares.back() == 1,
+          place.kind, "{}: {}/shares are not two or more ascending numbers above 0 up to 1",
+          place.file, path);
+  require_count(costs->count, std::string(path), place);
+  require_numbers(costs->sum, {units, points}, -std::numeric_limits<double>::infinity(),
+                  fmt::format("{}/sum", path), place);
+}
+
 void check_tables(const Profile& profile, const Place& place) {
   const ModelIdentity& model = profile.model;
+  check_costs(profile.layer_costs, model.layers, kLayerCostPath, place);
+  check_costs(profile.kv_head_costs, model.layers * model.kv_heads, kKvHeadCostPath, place);
   if (const auto& streaming = profile.streaming) {
     require_shares(streaming->retrieval, {model.layers, model.kv_heads},
                    fmt::format("{}/retrieval", kStreamingPath), place);
@@ -150,6 +168,17 @@ void check(const Profile& profile, const Place& place) {
   }
   check_tables(profile, place);
 }
+
+/// One row a selection, its name as a column of its own.
+struct NamedSelection {
+  std::string name;
+  Selection selection;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("name", self.name);
+    Selection::fields(self.selection, v);
+  }
+};
 
 // ---- reading
 
@@ -221,7 +250,23 @@ void read_prompts(const Hdf5Reader& reader, Profile& profile) {
   for (size_t i = 0; i < digests.size(); ++i) profile.prompts.push_back({digests[i], origins[i]});
 }
 
+std::optional<UnitCosts> read_costs(const Hdf5Reader& reader, std::string_view where,
+                                    int64_t units) {
+  const std::string path(where);
+  if (!reader.has(path)) return std::nullopt;
+  UnitCosts costs;
+  costs.units = units;
+  costs.shares = reader.read<double>(path + "/shares", {kAnySize});
+  costs.sum =
+      reader.read<double>(path + "/sum", {units, static_cast<int64_t>(costs.shares.size())});
+  costs.count = reader.read_scalar<int64_t>(path + "/count");
+  return costs;
+}
+
 void read_tables(const Hdf5Reader& reader, Profile& profile) {
+  const auto& model = profile.model;
+  profile.layer_costs = read_costs(reader, kLayerCostPath, model.layers);
+  profile.kv_head_costs = read_costs(reader, kKvHeadCostPath, model.layers * model.kv_heads);
   const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
   if (const std::string path(kStreamingPath); reader.has(path)) {
     profile.streaming = {reader.read<double>(path + "/retrieval", by_head),
@@ -261,7 +306,26 @@ void write_prompts(Hdf5Writer& writer, const std::vector<PromptDigest>& prompts)
   writer.write("/prompts/origin", origins, {count});
 }
 
+void write_selections(Hdf5Writer& writer, const Profile& profile) {
+  if (profile.selections.empty()) return;
+  std::vector<NamedSelection> rows;
+  for (const auto& [name, selection] : profile.selections) rows.push_back({name, selection});
+  write_columns(writer, std::string(kSelectionPath), std::span<const NamedSelection>(rows));
+}
+
+void write_costs(Hdf5Writer& writer, std::string_view where,
+                 const std::optional<UnitCosts>& costs) {
+  if (!costs) return;
+  const std::string path(where);
+  const auto points = static_cast<int64_t>(costs->shares.size());
+  writer.write(path + "/shares", costs->shares, {points});
+  writer.write(path + "/sum", costs->sum, {costs->units, points});
+  writer.write_scalar(path + "/count", costs->count);
+}
+
 void write_tables(Hdf5Writer& writer, const Profile& profile) {
+  write_costs(writer, kLayerCostPath, profile.layer_costs);
+  write_costs(writer, kKvHeadCostPath, profile.kv_head_costs);
   const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
   if (const auto& streaming = profile.streaming) {
     const std::string path(kStreamingPath);
@@ -280,12 +344,14 @@ void write_tables(Hdf5Writer& writer, const Profile& profile) {
 /// Groups whose members are entries of our maps: what is not in the map was taken out on purpose.
 bool is_own(const std::string& path) {
   return path == "/heads" || path == "/layers/error" || path.starts_with("/budgets") ||
-         path == "/history" || path == kStreamingPath || path == kPrunePath || path == kSharesPath;
+         path == "/history" || path == kSelectionPath || path == kLayerCostPath ||
+         path == kKvHeadCostPath || path == kStreamingPath || path == kPrunePath ||
+         path == kSharesPath;
 }
 
 /// Groups that hold parts of ours beside unknown ones.
 bool is_shared(const std::string& path) {
-  return path == "/layers" || path == "/patterns" || path == "/tables";
+  return path == "/layers" || path == "/kv_heads" || path == "/patterns" || path == "/tables";
 }
 
 /// What later versions within format 1 added must survive a program of this version.
@@ -325,6 +391,11 @@ Profile Profile::load(const std::filesystem::path& file) {
   }
   read_budgets(reader, profile);
   read_tables(reader, profile);
+  if (reader.has(std::string(kSelectionPath))) {
+    for (auto& row : read_columns<NamedSelection>(reader, std::string(kSelectionPath))) {
+      profile.selections[row.name] = std::move(row.selection);
+    }
+  }
   read_prompts(reader, profile);
   check(profile, place);
   return profile;
@@ -348,6 +419,7 @@ void Profile::save(const std::filesystem::path& file) const {
     }
   }
   write_tables(writer, *this);
+  write_selections(writer, *this);
   write_prompts(writer, prompts);
   if (!loaded_from.empty()) copy_unknown(Hdf5Reader(loaded_from), writer, "/");
   writer.finish();

@@ -51,6 +51,7 @@ LayerView random_layer(std::mt19937& random, const LayerShape& shape, const Prof
   view.rope_frequencies =
       at::pow(10000.0, -at::arange(0, shape.head_dim / 2, at::kFloat) * 2 / shape.head_dim);
   view.statistics = random_statistics(random, shape);
+  view.sentences = at::arange(shape.tokens, at::kLong).div(7, "floor");
   view.profile = profile;
   view.seed = random();
   return view;
@@ -67,11 +68,18 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
   for (auto& layer : *profile.head_scores) {
     for (double& score : layer) ++score;
   }
+  for (const char* kind : {"semantic", "traditional", "window"}) {
+    profile.head_kinds[kind] = *profile.head_scores;
+  }
   std::vector<double> retrieval, pruned;
   for (int64_t k = 0; k < kv_heads; ++k) {
     retrieval.push_back(static_cast<double>(k % 2));
     pruned.push_back((static_cast<double>(k) + 0.5) / static_cast<double>(kv_heads));
   }
+  const std::vector<double> shares{0.05, 0.2, 1}, losses{1, 0.3, 0};
+  profile.layer_costs = CostCurves{shares, std::vector(per_layer, losses)};
+  profile.kv_head_costs =
+      CostCurves{shares, std::vector(per_layer * static_cast<size_t>(kv_heads), losses)};
   profile.streaming_pattern = {std::vector(per_layer, retrieval), 2, 4};
   profile.prune_table.emplace(99, std::vector(per_layer, pruned));
   return profile;

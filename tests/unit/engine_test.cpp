@@ -304,6 +304,34 @@ TEST_F(EngineTest, APromptThatBeginsAsTheLastOneTakesOverWholeChunksBitForBit) {
   }
 }
 
+TEST_F(EngineTest, APrefillWithOtherStatisticsIsNotTakenOver) {
+  const auto model = Model::load(directory_, {.dtype = "f32", .prefill_chunk_tokens = 8});
+  Needs few, more;
+  few.window_tokens = 2;
+  more.window_tokens = 6;
+  more.column_sums = more.query_moments = true;
+  const auto prompt = ids(40);
+  const auto before = prefill(model, prompt, few);
+  const auto warm = prefill(model, prompt, more, &before);
+  EXPECT_EQ(warm.reused_tokens, 0);
+  expect_same_statistics(warm, prefill(model, prompt, more));
+}
+
+TEST_F(EngineTest, AnEngineServesVariantsThatAskForMoreThanTheLast) {
+  const Method h2o = load_method("h2o");
+  const std::vector<Variant> first{{&full_, nullptr}, {&snapkv_, &small_}};
+  const std::vector<Variant> second{{&full_, nullptr}, {&h2o, &small_}};
+  const Sample asked = sample("a", 12);
+  auto shared = engine();
+  shared.run("task", asked, first);
+  const auto records = shared.run("task", asked, second);
+  const auto alone = engine().run("task", asked, second);
+  for (size_t i = 0; i < second.size(); ++i) {
+    EXPECT_EQ(records[i].prediction, alone[i].prediction);
+    EXPECT_EQ(records[i].kept_per_head, alone[i].kept_per_head);
+  }
+}
+
 TEST_F(EngineTest, TheOrderOfSamplesChangesNoRecord) {
   const Method h2o = load_method("h2o"), expected = load_method("expected_attention");
   const std::vector<Variant> variants{{&full_, nullptr},

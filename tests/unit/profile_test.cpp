@@ -203,7 +203,7 @@ TEST(Profile, WhatALaterVersionAddedSurvivesLoadAndSave) {
       }
     }
     for (const auto& name : reader.children("/")) writer.copy_from(reader, "/" + name, "/" + name);
-    writer.write<double>("/kv_heads/utility", {1, 2, 3, 4}, {2, 2, 1});
+    writer.write<double>("/kv_heads/of_tomorrow", {1, 2, 3, 4}, {2, 2, 1});
     writer.write<double>("/layers/error/niah/curve", {1, 2}, {2, 1});
     writer.write<double>("/layers/other", {1, 2}, {2});
     writer.write<double>("/tables/other", {1, 2}, {2});
@@ -216,7 +216,8 @@ TEST(Profile, WhatALaterVersionAddedSurvivesLoadAndSave) {
   profile.prune_table.reset();
   profile.save(file);
   const Hdf5Reader reader(file);
-  EXPECT_EQ(reader.read<double>("/kv_heads/utility", {2, 2, 1}), (std::vector<double>{1, 2, 3, 4}));
+  EXPECT_EQ(reader.read<double>("/kv_heads/of_tomorrow", {2, 2, 1}),
+            (std::vector<double>{1, 2, 3, 4}));
   EXPECT_TRUE(reader.has("/layers/error/niah/curve"));
   EXPECT_TRUE(reader.has("/layers/other"));
   EXPECT_EQ(reader.children("/tables"), (std::vector<std::string>{"kv_head_shares", "other"}));

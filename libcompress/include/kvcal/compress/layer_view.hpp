@@ -10,7 +10,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace kvcal {
@@ -21,6 +24,12 @@ struct StreamingPattern {
   int64_t sink_tokens = 0, recent_tokens = 0;  ///< what a streaming head keeps
 };
 
+/// What keeping less costs, measured one unit (a layer, or a KV head of one) at a time.
+struct CostCurves {
+  std::vector<double> shares;               ///< [points] of the prompt's tokens, ascending, last 1
+  std::vector<std::vector<double>> losses;  ///< [units][points] mean loss, nats a token
+};
+
 /// What a calibration profile supplies, as plain data. libcompress never learns where it came from.
 struct ProfileFacts {
   /// [layers][heads], best first (CompressKV's head index); semantic retrieval heads.
@@ -29,6 +38,10 @@ struct ProfileFacts {
   std::optional<std::vector<double>> layer_error;
   /// [layers][heads] mean scores >= 0: the semantic ones, or those of an imported file (HeadKV).
   std::optional<std::vector<std::vector<double>>> head_scores;
+  /// By kind (semantic, traditional, window, ...): [layers][heads] mean scores.
+  std::map<std::string, std::vector<std::vector<double>>> head_kinds;
+  std::optional<CostCurves> layer_costs;    ///< units: layers
+  std::optional<CostCurves> kv_head_costs;  ///< units: layer * kv_heads + KV head
   std::optional<StreamingPattern> streaming_pattern;
   /// [steps][layers][kv_heads] share to prune at the overall share (step + 1) / (steps + 1)
   /// (LU-KV).
@@ -37,20 +50,25 @@ struct ProfileFacts {
 
 /// What the engine must gather, and what the run must bring, before a method can work.
 struct Needs {
-  int64_t window_tokens = 0;       ///< queries of the last prompt tokens
-  bool column_sums = false;        ///< LayerStatistics::column_sums
-  bool query_moments = false;      ///< LayerStatistics::query_mean, query_covariance
-  bool replay = false;             ///< LayerStatistics::replay_attention
-  bool replay_weighted = false;    ///< LayerStatistics::replay_weighted
-  bool semantic_ranking = false;   ///< ProfileFacts::semantic_ranking
-  bool layer_error = false;        ///< ProfileFacts::layer_error
-  bool head_scores = false;        ///< ProfileFacts::head_scores
-  bool streaming_pattern = false;  ///< ProfileFacts::streaming_pattern
-  bool prune_table = false;        ///< ProfileFacts::prune_table
-  int64_t min_budget_tokens = 1;   ///< smallest budget per layer and KV head that can be honoured
+  int64_t window_tokens = 0;              ///< queries of the last prompt tokens
+  bool column_sums = false;               ///< LayerStatistics::column_sums
+  bool query_moments = false;             ///< LayerStatistics::query_mean, query_covariance
+  bool replay = false;                    ///< LayerStatistics::replay_attention
+  bool replay_weighted = false;           ///< LayerStatistics::replay_weighted
+  bool sentences = false;                 ///< LayerView::sentences
+  bool semantic_ranking = false;          ///< ProfileFacts::semantic_ranking
+  std::set<std::string> head_kinds = {};  ///< of ProfileFacts::head_kinds
+  bool layer_error = false;               ///< ProfileFacts::layer_error
+  bool head_scores = false;               ///< ProfileFacts::head_scores
+  bool layer_costs = false;               ///< ProfileFacts::layer_costs
+  bool kv_head_costs = false;             ///< ProfileFacts::kv_head_costs
+  bool streaming_pattern = false;         ///< ProfileFacts::streaming_pattern
+  bool prune_table = false;               ///< ProfileFacts::prune_table
+  int64_t min_budget_tokens = 1;  ///< smallest budget per layer and KV head that can be honoured
 
   /// Both: the larger of each number, either of each claim.
   Needs operator|(const Needs& other) const;
+  bool operator==(const Needs& other) const = default;
 };
 
 /// First tokens that the query moments leave out: their queries are unlike all others (kvpress).
@@ -81,6 +99,7 @@ struct LayerView {
   at::Tensor output_weight;     ///< [hidden, heads * head_dim]
   at::Tensor rope_frequencies;  ///< [head_dim / 2] f32, radians per position
   LayerStatistics statistics;
+  at::Tensor sentences;  ///< [tokens] i64 on the CPU: which sentence a token is in, from 0 upwards
   const ProfileFacts* profile = nullptr;  ///< never null when Needs asked for a part of it
   uint64_t seed = 0;  ///< of run and sample; the only randomness a method may use
 

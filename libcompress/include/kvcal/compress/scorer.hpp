@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "kvcal/compress/layer_view.hpp"
 #include "kvcal/compress/params.hpp"
@@ -30,6 +31,10 @@ class Scorer {
   /// Pure: same input, same output, no state, safe from several threads; randomness from view.seed
   /// only.
   virtual at::Tensor score(const LayerView& view) const = 0;
+
+  /// Rates all layers of one prompt, in order; for scorers whose layers look at each other. As
+  /// `score` otherwise, and by default made of it.
+  virtual std::vector<at::Tensor> score_all(std::span<const LayerView> layers) const;
 };
 
 /// One row of the generated table of scorers; a file scorers/<stem>.cpp ends in

@@ -57,6 +57,8 @@ struct Prefilled {
   at::Tensor last_logits;                   ///< [1, vocab] f32
   int64_t reused_tokens = 0;  ///< prefilled before, for another prompt that begins alike
   double seconds = 0;         ///< of the others
+  Needs needs = {};           ///< what was gathered
+  at::Tensor sentences = {};  ///< [tokens] i64, see LayerView; undefined unless it was asked for
   std::shared_ptr<const PrefillSnapshots> snapshots = nullptr;  ///< where a next prompt can start
 
   int64_t tokens() const { return cache.tail_tokens(); }
@@ -68,7 +70,7 @@ struct Prefilled {
 ///
 /// @param needs     what to gather; window queries are fewer when the prompt is shorter. A replay
 ///                  needs passes of its own: see replay.hpp.
-/// @param previous  another prompt with the same needs, or null
+/// @param previous  another prompt, or null; one with other needs is of no use and left alone
 /// @throws Error{input} the prompt and what follows it are longer than the model
 Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs& needs,
                   const Prefilled* previous = nullptr);
@@ -92,6 +94,10 @@ class Compressor {
   /// @throws Error{config}   the budget is below what the method needs
   ///         Error{internal} an allocator or selection did not honour the budget
   Compression compress(const Method& method, int64_t budget_tokens, int64_t tail_capacity);
+
+  /// Keeps what `counts` says, by the method's scores and selector; its allocator has no say.
+  /// @param counts  [layers, kv_heads] i64 on the CPU, each in 1 .. tokens
+  Compression compress_to(const Method& method, const at::Tensor& counts, int64_t tail_capacity);
 
  private:
   struct Impl;
@@ -160,6 +166,9 @@ using KeepSink = std::function<void(const Sample&, const Variant&, const Compres
 struct EngineOptions {
   uint64_t seed = 0;
   bool measures_fidelity = true;
+  /// False: only the full cache answers, for what the others are compared with; their predictions
+  /// are empty and their scores NaN.
+  bool generates = true;
   /// Caches of variants that are held at once, in bytes; more are run in several batches with the
   /// same results. At least one variant is always run.
   int64_t variant_bytes = std::numeric_limits<int64_t>::max();

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,12 +23,11 @@ class Hdf5Writer;
 
 /// How trials are made and scored.
 ///   sound       chat format, sentence-end placement, haystack read from varying places, stop at
-///   the
-///               model's stop tokens, an emitted token counts once however often the answer holds
-///               it
+///               the model's stop tokens, an emitted token counts once however often the answer
+///               holds it
 ///   compresskv  the authors' files and rules: raw prompt, paired needle and haystack, their
-///   placement,
-///               50 steps without a stop at EOS, the mass added once per matching position
+///               placement, 50 steps without a stop at EOS, the mass added once per matching
+///               position
 struct IdentifyProtocol {
   Placement placement = Placement::sound;
   bool uses_chat = true;
@@ -54,6 +55,19 @@ std::vector<Trial> plan_trials(const IdentifyProtocol& protocol, std::span<const
                                std::span<const HaystackTokens> haystacks, int64_t needles_per_cell,
                                uint64_t seed);
 
+/// Kinds of head scores that a trial gives, in the order in which they are shown.
+///   semantic     attention mass on the answer while its tokens are generated (CompressKV)
+///   traditional  how often the most attended token is the one that is generated (Wu et al.)
+///   window       attention mass on the answer from the prompt's last tokens, whose attention is
+///                what window methods (SnapKV, CompressKV) select by
+inline constexpr std::string_view kHeadKinds[] = {"semantic", "traditional", "window"};
+
+/// Prompt tokens whose queries make the `window` scores: question and end of the chat format.
+inline constexpr int64_t kScoredWindowTokens = 24;
+
+/// By kind: [layers, heads] each.
+using HeadScoresOfTrial = std::map<std::string, std::vector<float>, std::less<>>;
+
 struct TrialResult {
   std::string prompt_sha256;
   std::string reply;
@@ -61,8 +75,7 @@ struct TrialResult {
   double recall = 0;
   bool has_passed = false;
   bool has_span = false;
-  std::vector<float> semantic;     ///< [layers, heads]
-  std::vector<float> traditional;  ///< [layers, heads]
+  HeadScoresOfTrial scores;
 };
 
 /// One shard of a run.
@@ -88,9 +101,9 @@ class HeadIdentifier {
   IdentifyProtocol protocol_;
 };
 
-/// Adds a passed trial to the scores of both kinds.
-void accumulate(const TrialResult& result, int64_t layers, int64_t heads, HeadScores& semantic,
-                HeadScores& traditional);
+/// Adds a passed trial to the scores of all kinds.
+void accumulate(const TrialResult& result, int64_t layers, int64_t heads,
+                std::map<std::string, HeadScores>& scores);
 
 struct HeadSummary {
   int64_t layer = 0, head = 0;
@@ -100,7 +113,7 @@ struct HeadSummary {
 
 /// The n heads of the whole model with the highest mean, best first.
 /// @param clusters  [count] which needle each counted prompt asked for: its trials are resampled
-/// together
+///                  together
 std::vector<HeadSummary> top_heads(const HeadScores& scores, int64_t n,
                                    std::span<const int64_t> clusters, uint64_t seed);
 
@@ -110,7 +123,11 @@ struct HalfAgreement {
   double top_overlap = 0;  ///< share of the best `top` heads that both halves name
   int64_t top = 20;
 };
-HalfAgreement half_agreement(const HeadScores& scores);
+/// @param prompts  looks at the first ones alone; at most scores.count
+HalfAgreement half_agreement(const HeadScores& scores, int64_t prompts);
+inline HalfAgreement half_agreement(const HeadScores& scores) {
+  return half_agreement(scores, scores.count);
+}
 
 /// Scores a trial as its tokens come. Exposed for tests and for comparison with other loops.
 class RetrievalObserver : public LayerObserver {

@@ -56,6 +56,27 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
                                      const Method& method, int64_t budget_tokens,
                                      const Sample& sample, uint64_t seed);
 
+/// What is cut alone while all else stays whole: a layer, or one KV head of one.
+enum class CostUnit { layer, kv_head };
+
+/// Losses of one sample when each unit alone keeps each share of the prompt by `method`.
+struct UnitCostSample {
+  std::string prompt_sha256;
+  std::vector<double> losses;  ///< [units, shares]: KL to the full cache + what the answer lost
+};
+
+void write_unit_costs(Hdf5Writer& file, const UnitCostSample& sample);
+/// @throws Error{input} damaged, or of another model or other shares
+UnitCostSample read_unit_costs(const Hdf5Reader& file, int64_t units, int64_t shares);
+
+/// @param shares  of the prompt's tokens, each above 0 and below 1; a unit keeps at least what
+///                the method protects
+UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer,
+                                  const ChatFormat& chat, const ProfileFacts& facts,
+                                  const Method& method, CostUnit unit,
+                                  std::span<const double> shares, const Sample& sample,
+                                  uint64_t seed);
+
 /// [layers * kv_heads] entries per allocator for a prompt as long as the model allows.
 std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
                                           const ModelConfig& model, const ProfileFacts& facts);

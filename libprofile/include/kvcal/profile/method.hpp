@@ -15,6 +15,8 @@
 
 namespace kvcal {
 
+struct Profile;
+
 /// The full cache is a method without scorer: nothing is cut.
 struct Method {
   std::string name;
@@ -25,6 +27,7 @@ struct Method {
   /// that have the same one.
   std::string scorer_key, allocator_key, selector_key;
   ParamMap params;
+  std::string selection;  ///< takes its parts from this selection of the profile; empty: from YAML
   std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
   std::shared_ptr<const Selector> selector;    ///< null with scorer
@@ -42,6 +45,14 @@ struct Method {
 Method load_method(std::string_view spec);
 
 std::vector<std::string> known_methods();
+
+/// Makes scorer, allocator and selector out of their names and parameters.
+/// @throws Error{config} an unknown name, key or value
+void make_parts(Method& method);
+
+/// Replaces the parts of a method with `selection:` by what kv-tune chose.
+/// @throws Error{config} the profile has no such selection
+void take_selection(Method& method, const Profile& profile);
 
 /// @param profile_file  for the message; empty when none was given
 /// @throws Error{config} the method needs a part that the profile lacks, and which program makes it

@@ -50,14 +50,25 @@ struct HeadScores {
 
   bool operator==(const HeadScores&) const = default;
   std::vector<double> mean() const;  ///< [layers, heads]
-  std::vector<std::vector<int64_t>> ranking()
-      const;  ///< [layers][heads], best first, ties keep order
+  /// [layers][heads], best first, ties keep order
+  std::vector<std::vector<int64_t>> ranking() const;
+  /// [layers * heads] of the whole model as layer * heads + head, best first, ties keep order
+  std::vector<int64_t> model_ranking() const;
 };
 
 struct LayerErrors {
   std::vector<double> sum;  ///< [layers] relative Frobenius errors, summed over decode steps
   int64_t count = 0;        ///< decode steps
   bool operator==(const LayerErrors&) const = default;
+};
+
+/// What keeping less costs, summed over prompts; one unit is cut at a time, all others are whole.
+struct UnitCosts {
+  int64_t units = 0;           ///< layers, or layers * kv_heads
+  std::vector<double> shares;  ///< [points] of the prompt's tokens, ascending, last 1
+  std::vector<double> sum;     ///< [units, points] losses (selection_loss)
+  int64_t count = 0;           ///< prompts
+  bool operator==(const UnitCosts&) const = default;
 };
 
 /// Which KV heads retrieve, and what the others keep (DuoAttention).
@@ -74,6 +85,27 @@ struct PruneTable {
   int64_t steps = 0;
   std::vector<double> shares;  ///< [steps, layers, kv_heads] in 0 .. 1
   bool operator==(const PruneTable&) const = default;
+};
+
+/// Selection parameters that kv-tune chose, and what they gave on prompts that did not choose.
+struct Selection {
+  std::string method;          ///< YAML: scorer, allocator, selector and all their parameters
+  std::string tasks, budgets;  ///< what they were tuned on
+  std::string compared_with;   ///< the method whose parameters are the paper's
+  int64_t tuned_on = 0;        ///< prompts that chose
+  int64_t held_out = 0;        ///< prompts of the numbers below
+  double loss = 0, default_loss = 0;  ///< KL + excess NLL, nats a token; of `compared_with`
+  double score = 0, default_score = 0, full_score = 0;  ///< task metric, 0 .. 1
+
+  bool operator==(const Selection&) const = default;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor& v) {
+    v("method", self.method), v("tasks", self.tasks), v("budgets", self.budgets);
+    v("compared_with", self.compared_with), v("tuned_on", self.tuned_on);
+    v("held_out", self.held_out), v("loss", self.loss), v("default_loss", self.default_loss);
+    v("score", self.score), v("default_score", self.default_score);
+    v("full_score", self.full_score);
+  }
 };
 
 /// A calibration prompt, so that evaluation on it can be refused.
@@ -95,10 +127,12 @@ struct Profile {
   std::map<std::string, LayerErrors> layer_errors;  ///< by dataset
   /// by allocator, then budget in tokens: [layers * kv_heads], row-major
   std::map<std::string, std::map<int64_t, std::vector<int64_t>>> budgets;
+  std::optional<UnitCosts> layer_costs, kv_head_costs;
   std::optional<StreamingHeads> streaming;
   std::optional<PruneTable> prune_table;
   /// [layers, kv_heads] >= 0, sum 1: each KV head's share of all kept entries (Attention Matching).
   std::optional<std::vector<double>> kv_head_shares;
+  std::map<std::string, Selection> selections;  ///< by search space of configs/tuning
   std::vector<PromptDigest> prompts;
   /// Where load() found it; save() copies what this version does not know from there. Empty:
   /// nowhere.

@@ -20,6 +20,9 @@ class YamlMap {
  public:
   /// @throws Error{config} missing file, not YAML, or not of this shape, with file:line
   static YamlMap load(const std::filesystem::path& file);
+  /// The same of a text; an include is relative to the working directory.
+  /// @param origin  names it in messages
+  static YamlMap parse(const std::string& text, const std::string& origin);
 
   /// @throws Error{config} a key that is not listed, with its place and the nearest known one
   void require_only(const std::vector<std::string>& keys) const;
@@ -32,6 +35,9 @@ class YamlMap {
       const std::string& key) const;  ///< "file:line"; the file when the key is missing
 
  private:
+  YamlMap(std::string file, std::map<std::string, ParamEntry> scalars,
+          std::map<std::string, ParamMap> maps, std::map<std::string, std::string> places);
+
   std::string file_;
   std::map<std::string, ParamEntry> scalars_;  // text as written, or a list of numbers
   std::map<std::string, ParamMap> maps_;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/// KL: layers share the budget by what the model's output loses when one of them is cut alone.
+///
+/// Source   ours; the measure of CompressKV's layer error (arXiv:2508.02401), taken at the output
+///          and over several shares instead of one.
+/// Rule     curves[l](share) = mean loss when layer l alone keeps that share (KL to the full cache
+///          + what the reference answer lost); kept[l] by the curves' lower convex hulls
+///          (cost_split.hpp), rounded to the exact total; the same for all KV heads of a layer.
+/// Differs  none. Losses of layers are taken to add up, which they do not quite.
+/// Checked  unit/cost_split_test.cpp.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "budget_split.hpp"
+#include "cost_split.hpp"
+
+namespace kvcal {
+namespace {
+
+struct Kl final : Allocator {
+  struct Params {
+    int64_t min_tokens = 8;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v.field("min_tokens", min_tokens, at_least(1), "least entries of a KV head");
+    }
+  };
+
+  explicit Kl(const Params& params) : params_(params) {}
+
+  Needs needs() const override {
+    Needs needs;
+    needs.layer_costs = true;
+    needs.min_budget_tokens = params_.min_tokens;
+    return needs;
+  }
+
+  bool depends_on_prompt() const override { return true; }
+
+  at::Tensor allocate(const AllocationRequest& request) const override {
+    require_budget(request, params_.min_tokens, "min_tokens");
+    require(request.profile != nullptr && request.profile->layer_costs.has_value(), Kind::config,
+            "kl needs the cost curves of layers of a profile: run layer-budget --measure "
+            "kl");
+    auto least = protected_by_layer(request);
+    for (auto& entries : least) entries = std::max(entries, params_.min_tokens);
+    const int64_t total = request.budget_tokens * request.layers;
+    const auto wanted =
+        split_by_cost(*request.profile->layer_costs, least, request.tokens, total);
+    return for_all_kv_heads(round_to_total(wanted, least, request.tokens, total),
+                            request.kv_heads);
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+extern constexpr AllocatorInfo allocator_kl =
+    describe_allocator<Kl>("kl", "more entries for layers whose eviction changes the output more");
+
+}  // namespace kvcal

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/statistics.hpp"
+#include "kvcal/profile/tune.hpp"
+#include "kvcal/profile/yaml.hpp"
+
+namespace kvcal {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kAllocatorAxis = "allocator";
+
+/// A value as the field's type: lists of YAML hold f64 numbers, words are text.
+ParamValue as_type_of(const ParamValue& type, const ParamValue& value, const std::string& where) {
+  if (std::holds_alternative<bool>(type)) {
+    const std::string text = to_string(value);
+    require(text == "true" || text == "false", Kind::config, "{}: '{}', need true or false", where,
+            text);
+    return text == "true";
+  }
+  if (const auto* real = std::get_if<double>(&value);
+      real != nullptr && std::holds_alternative<int64_t>(type)) {
+    return static_cast<int64_t>(*real);
+  }
+  return value;
+}
+
+/// "a b c" or a list of numbers.
+std::vector<ParamValue> values_of(const ParamEntry& entry) {
+  std::vector<ParamValue> values;
+  if (const auto* numbers = std::get_if<std::vector<double>>(&entry.value)) {
+    values.assign(numbers->begin(), numbers->end());
+  } else if (const auto* text = std::get_if<std::string>(&entry.value)) {
+    std::istringstream words(*text);
+    for (std::string word; words >> word;) values.emplace_back(word);
+  } else {
+    values.push_back(entry.value);
+  }
+  require(!values.empty(), Kind::config, "{}: no value, need at least one", entry.where);
+  return values;
+}
+
+/// Default value of a field of the scorer, whose type the axis has.
+const ParamValue& type_of(const std::string& axis, const std::vector<FieldInfo>& fields,
+                          const std::string& where) {
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [&](const FieldInfo& field) { return field.name == axis; });
+  std::vector<std::string> known;
+  for (const auto& field : fields) known.push_back(field.name);
+  require(found != fields.end(), Kind::config, "{}: unknown axis '{}'{} (known: {}, {})", where,
+          axis, nearest_hint(axis, known), kAllocatorAxis, fmt::join(known, ", "));
+  return found->default_value;
+}
+
+/// Values with the types of the scorer's fields.
+std::map<std::string, std::vector<ParamValue>> typed(const ParamMap& map,
+                                                     const std::vector<FieldInfo>& fields) {
+  std::map<std::string, std::vector<ParamValue>> axes;
+  for (const auto& [name, entry] : map) {
+    auto values = values_of(entry);
+    if (name == kAllocatorAxis) {
+      for (const auto& value : values) find_allocator(to_string(value));
+    } else {
+      const auto& type = type_of(name, fields, entry.where);
+      for (auto& value : values) value = as_type_of(type, value, entry.where);
+    }
+    axes[name] = std::move(values);
+  }
+  return axes;
+}
+
+}  // namespace
+
+SearchSpace SearchSpace::load(std::string_view spec) {
+  fs::path file(spec);
+  if (!spec.ends_with(".yaml")) {
+    const auto known = known_search_spaces();
+    require(std::find(known.begin(), known.end(), spec) != known.end(), Kind::config,
+            "unknown search space '{}'{} (known: {}; or a path ending in .yaml)", spec,
+            nearest_hint(spec, known), fmt::join(known, ", "));
+    file = resource("configs/tuning") / fmt::format("{}.yaml", spec);
+  }
+  const YamlMap map = YamlMap::load(file);
+  map.require_only(
+      {"name", "summary", "compared_with", "scorer", "start", "axes", "fixed", "controls"});
+  SearchSpace space;
+  space.name_ = map.text("name");
+  space.compared_with_ = map.text("compared_with");
+  space.scorer_ = map.text("scorer");
+  const auto fields = find_scorer(space.scorer_).fields();
+  for (auto& [name, values] : typed(map.params("start"), fields)) {
+    space.start_[name] = values.front();
+  }
+  for (auto& [name, values] : typed(map.params("axes"), fields)) {
+    require(space.start_.contains(name), Kind::config, "{}: axis {} has no value in `start`",
+            map.where("axes"), name);
+    space.axes_.push_back({name, std::move(values)});
+  }
+  for (auto& [name, values] : typed(map.params("controls"), fields)) {
+    space.controls_.push_back({name, std::move(values)});
+  }
+  space.fixed_ = map.params("fixed");
+  space.method(space.start_, space.name_);  // its values go together
+  return space;
+}
+
+std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
+  std::vector<Choice> points;
+  for (const auto& axis : axes_) {
+    for (const auto& value : axis.values) {
+      if (from.at(axis.name) == value) continue;
+      points.push_back(from);
+      points.back()[axis.name] = value;
+    }
+  }
+  return points;
+}
+
+Choice SearchSpace::random(uint64_t seed, uint64_t index) const {
+  Choice point = start_;
+  for (size_t i = 0; i < axes_.size(); ++i) {
+    const uint64_t bits = random_bits(seed, index * axes_.size() + i);
+    point[axes_[i].name] = axes_[i].values[bits % axes_[i].values.size()];
+  }
+  return point;
+}
+
+std::vector<Choice> SearchSpace::controls(const Choice& from) const {
+  std::vector<Choice> points;
+  for (const auto& axis : controls_) {
+    for (const auto& value : axis.values) {
+      if (from.at(axis.name) == value) continue;
+      points.push_back(from);
+      points.back()[axis.name] = value;
+    }
+  }
+  return points;
+}
+
+Method SearchSpace::method(const Choice& choice, const std::string& name) const {
+  Method method;
+  method.name = name;
+  method.scorer_name = scorer_;
+  method.allocator_name = to_string(choice.at(std::string(kAllocatorAxis)));
+  method.selector_name = "top";
+  for (const auto& [axis, value] : choice) {
+    if (axis != kAllocatorAxis) method.params[axis] = {value, "search space " + name_};
+  }
+  for (const auto& [field, entry] : fixed_) {
+    const auto fields = find_allocator(method.allocator_name).fields();
+    const bool is_known = std::any_of(fields.begin(), fields.end(),
+                                      [&](const FieldInfo& info) { return info.name == field; });
+    if (is_known) method.params[field] = entry;
+  }
+  make_parts(method);
+  return method;
+}
+
+Choice SearchSpace::point_of(const Method& method) const {
+  Choice point;
+  for (const auto& axis : axes_) {
+    if (axis.name == kAllocatorAxis) {
+      point[axis.name] = method.allocator_name;
+    } else if (const auto found = method.params.find(axis.name); found != method.params.end()) {
+      point[axis.name] = found->second.value;
+    }
+  }
+  return point;
+}
+
+std::vector<std::string> known_search_spaces() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(resource("configs/tuning"))) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string describe_change(const Choice& from, const Choice& choice) {
+  std::vector<std::string> changes;
+  for (const auto& [axis, value] : choice) {
+    const auto before = from.find(axis);
+    if (before != from.end() && before->second == value) continue;
+    changes.push_back(fmt::format("{}={}", axis, to_string(value)));
+  }
+  return fmt::format("{}", fmt::join(changes, ", "));
+}
+
+}  // namespace kvcal
