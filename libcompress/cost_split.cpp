@@ -19,7 +19,9 @@ struct Segment {
   size_t unit;
 };
 
-double slope(const Point& a, const Point& b) { return (b.loss - a.loss) / (b.entries - a.entries); }
+double slope(const Point& a, const Point& b) {
+  return (b.loss - a.loss) / (b.entries - a.entries);
+}
 
 /// Lower convex hull, left to right (Andrew's monotone chain).
 std::vector<Point> lower_hull(const std::vector<Point>& points) {
@@ -36,8 +38,7 @@ std::vector<Point> lower_hull(const std::vector<Point>& points) {
 
 /// The curve over entries, from `least` on: losses between points are on a line, left of the first
 /// point they are the first's.
-std::vector<Point> points_from(const CostCurves& curves, size_t unit, double least,
-                               double tokens) {
+std::vector<Point> points_from(const CostCurves& curves, size_t unit, double least, double tokens) {
   const auto& losses = curves.losses[unit];
   std::vector<Point> points;
   for (size_t i = 0; i < losses.size(); ++i) {

@@ -33,13 +33,12 @@ std::string held_out_table(const TunedSpace& space) {
   for (const auto& row : space.rows) {
     const bool is_chosen = row.method == space.contenders.front().method.name;
     const bool is_full = row.budget == "full";
-    table.add({row.method, row.budget, fmt::format("{:.0f}", row.budget_tokens),
-               std::to_string(row.n), format_score(row.score),
-               format_interval(row.score_interval.low, row.score_interval.high),
-               is_full ? "" : fmt::format("{:.3f}", row.loss),
-               is_full || is_chosen ? "" : signed_interval(row.loss_delta, row.loss_delta_interval),
-               is_full || is_chosen ? ""
-                                    : signed_interval(row.score_delta, row.score_delta_interval)});
+    table.add(
+        {row.method, row.budget, fmt::format("{:.0f}", row.budget_tokens), std::to_string(row.n),
+         format_score(row.score), format_interval(row.score_interval.low, row.score_interval.high),
+         is_full ? "" : fmt::format("{:.3f}", row.loss),
+         is_full || is_chosen ? "" : signed_interval(row.loss_delta, row.loss_delta_interval),
+         is_full || is_chosen ? "" : signed_interval(row.score_delta, row.score_delta_interval)});
   }
   return table.text();
 }

@@ -42,8 +42,8 @@ Prompts split_prompts(const TuneFlags& flags, const Session& session) {
     const Task* task = prompts.tasks.back().get();
     int64_t count = task->size();
     if (flags.shared.limit > 0) count = std::min(count, flags.shared.limit);
-    const auto held_out = static_cast<int64_t>(std::lround(static_cast<double>(count) *
-                                                           flags.held_out));
+    const auto held_out =
+        static_cast<int64_t>(std::lround(static_cast<double>(count) * flags.held_out));
     require(held_out >= 1 && held_out < count, Kind::config,
             "task {}: {} prompts, of which {} are held out; need at least one to tune on and one "
             "to check with",
@@ -71,7 +71,7 @@ class Ticker {
   explicit Ticker(bool is_quiet) : is_quiet_(is_quiet) {}
   void step(const std::string& what) {
     ++done_;
-    if (!is_quiet_) spdlog::info("kv-tune: prompt {}: {}", done_, what);
+    if (!is_quiet_) spdlog::info("prompt {}: {}", done_, what);
   }
 
  private:
@@ -134,7 +134,8 @@ class TuningRun {
       shards_.write(unit, [&](Hdf5Writer& file) { write_losses(file, made); });
     };
     const int64_t unit = next_unit_++;
-    take_unit(shards_, unit, [&] { make(unit); }, take);
+    take_unit(
+        shards_, unit, [&] { make(unit); }, take);
     ticker_.step(fmt::format("{}, {} points, least loss {:.3f}", space.name(), choices.size(),
                              *std::min_element(all.begin(), all.end())));
     return all;
@@ -200,7 +201,7 @@ class TuningRun {
 };
 
 /// Mean over budgets of one method's rows.
-double mean_of(const TunedSpace& tuned, const std::string& method, double HeldOutRow::* value) {
+double mean_of(const TunedSpace& tuned, const std::string& method, double HeldOutRow::*value) {
   double sum = 0;
   int64_t count = 0;
   for (const auto& row : tuned.rows) {

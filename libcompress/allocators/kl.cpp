@@ -46,10 +46,8 @@ struct Kl final : Allocator {
     auto least = protected_by_layer(request);
     for (auto& entries : least) entries = std::max(entries, params_.min_tokens);
     const int64_t total = request.budget_tokens * request.layers;
-    const auto wanted =
-        split_by_cost(*request.profile->layer_costs, least, request.tokens, total);
-    return for_all_kv_heads(round_to_total(wanted, least, request.tokens, total),
-                            request.kv_heads);
+    const auto wanted = split_by_cost(*request.profile->layer_costs, least, request.tokens, total);
+    return for_all_kv_heads(round_to_total(wanted, least, request.tokens, total), request.kv_heads);
   }
 
  private:

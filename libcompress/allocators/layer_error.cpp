@@ -9,7 +9,8 @@
 ///          max = max_ratio * budget_tokens. Every KV head of layer l keeps b[l].
 /// Differs  max is capped at the prompt's tokens, so that no granted entry is lost and the total
 ///          stays exact (theirs loses what a short prompt cannot fill); budget_tokens < min_tokens
-///          is refused (theirs keeps the minimum and exceeds the budget).
+///          is refused (theirs keeps the minimum and exceeds the budget); min is at least what the
+///          scores protect (theirs has a window no larger than min).
 /// Checked  unit/layer_error_test.cpp (worked rows), parity/compress (CompressKV).
 #include <algorithm>
 #include <cmath>
@@ -91,10 +92,13 @@ struct LayerError final : Allocator {
     const auto& importance = importance_of(request);
     const int64_t budget = request.budget_tokens;
     require_budget(request, params_.min_tokens, "min_tokens");
+    const auto is_protected = protected_by_layer(request);
+    const int64_t min_tokens =
+        std::max(params_.min_tokens, *std::max_element(is_protected.begin(), is_protected.end()));
     const auto max_tokens = std::min(
         static_cast<int64_t>(params_.max_ratio * static_cast<double>(budget)), request.tokens);
-    const auto budgets = allocate_by_layer_error(importance, budget * request.layers,
-                                                 params_.min_tokens, max_tokens);
+    const auto budgets =
+        allocate_by_layer_error(importance, budget * request.layers, min_tokens, max_tokens);
     return for_all_kv_heads(budgets, request.kv_heads);
   }
 

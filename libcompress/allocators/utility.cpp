@@ -43,8 +43,8 @@ struct Utility final : Allocator {
             "utility");
     auto least = integers_of(protected_entries(request));
     for (auto& entries : least) entries = std::max(entries, params_.min_tokens);
-    const auto wanted = split_by_cost(*request.profile->kv_head_costs, least, request.tokens,
-                                      request.total());
+    const auto wanted =
+        split_by_cost(*request.profile->kv_head_costs, least, request.tokens, request.total());
     const auto kept = round_to_total(wanted, least, request.tokens, request.total());
     return at::tensor(kept, at::kLong).view({request.layers, request.kv_heads});
   }
@@ -55,7 +55,7 @@ struct Utility final : Allocator {
 
 }  // namespace
 
-extern constexpr AllocatorInfo allocator_utility =
-    describe_allocator<Utility>("utility", "more entries for KV heads whose eviction changes the output more");
+extern constexpr AllocatorInfo allocator_utility = describe_allocator<Utility>(
+    "utility", "more entries for KV heads whose eviction changes the output more");
 
 }  // namespace kvcal

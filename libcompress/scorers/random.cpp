@@ -12,18 +12,11 @@
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/scorer.hpp"
+#include "mixed_bits.hpp"
 #include "protection.hpp"
 
 namespace kvcal {
 namespace {
-
-/// Finaliser of splitmix64 (Steele et al., OOPSLA 2014): every input bit reaches every output bit.
-uint64_t mixed(uint64_t x) {
-  x += 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
 
 /// 24 bits: all that a f32 in [0, 1) holds evenly.
 float uniform(uint64_t bits) {

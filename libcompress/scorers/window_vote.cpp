@@ -22,25 +22,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "kvcal/compress/scorer.hpp"
 #include "protection.hpp"
+#include "voters.hpp"
 #include "window_scores.hpp"
 
 namespace kvcal {
 namespace {
-
-/// [layers], the heads of each layer that vote.
-using Voters = std::vector<std::vector<int64_t>>;
-
-/// A number for each (seed, index) that looks random; splitmix64's finaliser.
-uint64_t scrambled(uint64_t seed, uint64_t index) {
-  uint64_t z = seed * 0x9E3779B97F4A7C15u + index + 1;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
 
 struct WindowVote final : Scorer {
   struct Params {
@@ -92,7 +81,7 @@ struct WindowVote final : Scorer {
     Needs needs;
     needs.window_tokens = params_.window_tokens;
     needs.sentences = params_.pool == "sentence";
-    if (is_ranked()) needs.head_kinds.insert(params_.voters);
+    if (is_ranked(voters())) needs.head_kinds.insert(params_.voters);
     needs.min_budget_tokens = params_.sink_tokens + last_kept() + 1;
     return needs;
   }
@@ -103,9 +92,9 @@ struct WindowVote final : Scorer {
     at::Tensor of_model;
     if (params_.scope == "model") {
       std::vector<at::Tensor> votes;
-      const auto voters = best_of_model(layers);
+      const auto heads = voters_of_model(layers, voters());
       for (size_t i = 0; i < layers.size(); ++i) {
-        for (const int64_t head : voters[i]) votes.push_back(vote_of(layers[i], head));
+        for (const int64_t head : heads[i]) votes.push_back(vote_of(layers[i], head));
       }
       of_model = united(votes);
     }
@@ -119,7 +108,6 @@ struct WindowVote final : Scorer {
   }
 
  private:
-  bool is_ranked() const { return params_.voters != "all" && params_.voters != "random"; }
   int64_t last_kept() const {
     return params_.protected_tokens > 0 ? params_.protected_tokens : params_.window_tokens;
   }
@@ -153,17 +141,17 @@ struct WindowVote final : Scorer {
 
   /// [kv_heads, past]
   at::Tensor past_scores(const LayerView& view) const {
-    const auto voters = voters_of_layer(view);
+    const auto heads = voters_of_layer(view, voters());
     std::vector<at::Tensor> votes;
-    for (const int64_t head : voters) votes.push_back(vote_of(view, head));
+    for (const int64_t head : heads) votes.push_back(vote_of(view, head));
     const auto shared = united(votes);
     if (params_.ranking == "shared") return shared.expand({view.kv_heads(), shared.size(0)});
     const int64_t group = view.heads() / view.kv_heads();
     std::vector<at::Tensor> rows;
     for (int64_t k = 0; k < view.kv_heads(); ++k) {
       std::vector<at::Tensor> own;
-      for (size_t i = 0; i < voters.size(); ++i) {
-        if (voters[i] / group == k) own.push_back(votes[i]);
+      for (size_t i = 0; i < heads.size(); ++i) {
+        if (heads[i] / group == k) own.push_back(votes[i]);
       }
       rows.push_back(own.empty() ? shared : united(own));
     }
@@ -180,55 +168,8 @@ struct WindowVote final : Scorer {
     return scores;
   }
 
-  /// Number by which heads are chosen, larger first.
-  double preference(const LayerView& view, int64_t layer, int64_t head) const {
-    if (params_.voters == "all") return 0;
-    if (params_.voters == "random") {
-      const auto index = static_cast<uint64_t>(layer * view.heads() + head);
-      return static_cast<double>(scrambled(static_cast<uint64_t>(params_.voter_seed), index) >> 11);
-    }
-    require(view.profile != nullptr && view.profile->head_kinds.contains(params_.voters),
-            Kind::config, "window_vote needs {} head scores of a profile: run srh-identify",
-            params_.voters);
-    const auto& scores = view.profile->head_kinds.at(params_.voters);
-    require(layer < static_cast<int64_t>(scores.size()) &&
-                scores[static_cast<size_t>(layer)].size() == static_cast<size_t>(view.heads()),
-            Kind::config, "the profile's {} head scores are not of layer {} with {} heads",
-            params_.voters, layer, view.heads());
-    return scores[static_cast<size_t>(layer)][static_cast<size_t>(head)];
-  }
-
-  std::vector<int64_t> voters_of_layer(const LayerView& view) const {
-    const int64_t wanted = params_.voters == "all" ? view.heads() : params_.voter_heads;
-    require(wanted <= view.heads(), Kind::config, "voter_heads = {}, need <= {} (heads of a layer)",
-            wanted, view.heads());
-    std::vector<int64_t> heads(static_cast<size_t>(view.heads()));
-    std::iota(heads.begin(), heads.end(), int64_t{0});
-    std::stable_sort(heads.begin(), heads.end(), [&](int64_t a, int64_t b) {
-      return preference(view, view.layer, a) > preference(view, view.layer, b);
-    });
-    heads.resize(static_cast<size_t>(wanted));
-    return heads;
-  }
-
-  Voters best_of_model(std::span<const LayerView> layers) const {
-    const int64_t heads = layers.front().heads();
-    const auto all = static_cast<int64_t>(layers.size()) * heads;
-    const int64_t wanted = params_.voters == "all" ? all : params_.voter_heads;
-    require(wanted <= all, Kind::config, "voter_heads = {}, need <= {} (all heads)", wanted, all);
-    std::vector<std::pair<double, int64_t>> ranked;  // preference, layer * heads + head
-    for (int64_t i = 0; i < all; ++i) {
-      const auto& view = layers[static_cast<size_t>(i / heads)];
-      ranked.emplace_back(preference(view, view.layer, i % heads), i);
-    }
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
-    Voters voters(layers.size());
-    for (int64_t i = 0; i < wanted; ++i) {
-      const int64_t head = ranked[static_cast<size_t>(i)].second;
-      voters[static_cast<size_t>(head / heads)].push_back(head % heads);
-    }
-    return voters;
+  VoterRule voters() const {
+    return {params_.voters, params_.voter_heads, static_cast<uint64_t>(params_.voter_seed)};
   }
 
   Params params_;

@@ -24,8 +24,7 @@ struct Reference {
 std::vector<int64_t> full_answer(const Model& model, const Prefilled& prompt,
                                  int64_t max_new_tokens) {
   auto cache = prompt.cache.sealed(max_new_tokens);
-  auto answer =
-      generate(model, cache, prompt.last_logits, max_new_tokens, model.config().stop_ids);
+  auto answer = generate(model, cache, prompt.last_logits, max_new_tokens, model.config().stop_ids);
   if (answer.stop_id) answer.ids.push_back(*answer.stop_id);
   return answer.ids;
 }
@@ -43,14 +42,13 @@ Reference make_reference(const Model& model, const Tokenizer& tokenizer, const P
 
 double loss_of(const Model& model, const CompactCache& cache, const Prefilled& prompt,
                const Reference& reference) {
-  const auto rows =
-      answer_log_probabilities(model, cache, prompt.last_logits, reference.answers);
+  const auto rows = answer_log_probabilities(model, cache, prompt.last_logits, reference.answers);
   Fidelity fidelity;
   compare_distributions(reference.full.front(), rows.front(), /*first_row=*/1, fidelity);
   double loss = std::isnan(fidelity.kl) ? 0 : fidelity.kl;
   for (size_t i = 1; i < reference.answers.size(); ++i) {
-    loss += mean_nll(rows[i], reference.answers[i]) -
-            mean_nll(reference.full[i], reference.answers[i]);
+    loss +=
+        mean_nll(rows[i], reference.answers[i]) - mean_nll(reference.full[i], reference.answers[i]);
   }
   return loss;
 }
@@ -79,8 +77,7 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
       auto counts = at::full({config.layers, config.kv_heads}, tokens, at::kLong);
       const auto cut = unit == CostUnit::layer ? counts[i] : counts[i / per_layer][i % per_layer];
       cut.fill_(std::clamp(kept, std::min(least, tokens), tokens));
-      const auto compression =
-          compressor.compress_to(method, counts, sample.max_new_tokens + 1);
+      const auto compression = compressor.compress_to(method, counts, sample.max_new_tokens + 1);
       result.losses.push_back(loss_of(model, compression.cache, prefilled, reference));
     }
   }

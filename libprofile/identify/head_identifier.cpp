@@ -28,7 +28,11 @@ void add(const std::vector<float>& scores, int64_t layers, int64_t heads, HeadSc
   total.per_prompt.insert(total.per_prompt.end(), scores.begin(), scores.end());
 }
 
-/// [layers, heads]: mean over the window's rows of the attention mass on the answer.
+/// First tokens that take the attention that a head has no use for (StreamingLLM's sinks).
+constexpr int64_t kSinkTokens = 4;
+
+/// [layers, heads]: of the attention that the window's rows give to the tokens between sinks and
+/// window, the share on the answer.
 std::vector<float> window_scores(const Model& model, const Prefilled& prompt, TokenSpan span) {
   const auto& config = model.config();
   const int64_t group = config.heads / config.kv_heads;
@@ -40,8 +44,12 @@ std::vector<float> window_scores(const Model& model, const Prefilled& prompt, To
     for (int64_t k = 0; k < config.kv_heads; ++k) {
       const auto rows = window_attention(queries.narrow(0, k * group, group), keys.narrow(0, k, 1),
                                          scale);  // [group, window, tokens]
-      const auto mass = rows.narrow(2, span.begin, span.size()).sum(2).mean(1).to(at::kCPU);
-      const float* begin = mass.const_data_ptr<float>();
+      const auto mass_on = [&](int64_t first, int64_t end) {
+        return rows.slice(2, first, end).sum(at::IntArrayRef{1, 2});  // [group]
+      };
+      const auto past = mass_on(kSinkTokens, rows.size(2) - rows.size(1));
+      const auto share = (mass_on(span.begin, span.end) / past.clamp_min(1e-20)).to(at::kCPU);
+      const float* begin = share.const_data_ptr<float>();
       scores.insert(scores.end(), begin, begin + group);
     }
   }

@@ -13,10 +13,12 @@ struct Measured {
   std::vector<double> scores, losses;
   double budget_tokens = 0;
 };
-using VariantKey = std::pair<std::string, std::string>;  // method, budget
+using VariantKey = std::pair<std::string, std::string>;             // method, budget
 using BySample = std::map<std::string, std::pair<double, double>>;  // sample -> score, loss
 
-std::string sample_key(const SampleRecord& record) { return record.task + '/' + record.sample; }
+std::string sample_key(const SampleRecord& record) {
+  return record.task + '/' + record.sample;
+}
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -63,7 +65,8 @@ std::vector<HeldOutRow> compare_held_out(std::span<const SampleRecord> records,
     if (!paired_scores.empty()) {
       row.score_delta = mean(paired_scores) - mean(other_scores);
       row.loss_delta = mean(paired_losses) - mean(other_losses);
-      row.score_delta_interval = bootstrap_paired(paired_scores, other_scores, {}, 0.95, 2000, seed);
+      row.score_delta_interval =
+          bootstrap_paired(paired_scores, other_scores, {}, 0.95, 2000, seed);
       row.loss_delta_interval = bootstrap_paired(paired_losses, other_losses, {}, 0.95, 2000, seed);
     }
     rows.push_back(row);

@@ -67,9 +67,8 @@ class Search {
         return mean_loss(a, prompts) < mean_loss(b, prompts);
       });
       if (prompts == options_.prompts) return points.front();
-      const size_t kept =
-          (points.size() + static_cast<size_t>(options_.keep_one_of) - 1) /
-          static_cast<size_t>(options_.keep_one_of);
+      const size_t kept = (points.size() + static_cast<size_t>(options_.keep_one_of) - 1) /
+                          static_cast<size_t>(options_.keep_one_of);
       points.resize(std::max<size_t>(kept, std::min<size_t>(points.size(), 2)));
       prompts = std::min(2 * prompts, options_.prompts);
     }

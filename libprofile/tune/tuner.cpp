@@ -69,8 +69,8 @@ std::vector<double> Tuner::losses(const std::string& task, const Sample& sample,
     for (const auto& budget : budgets_) {
       const bool is_run = next < records.size() && records[next].method == method.name &&
                           records[next].budget == budget.text();
-      sum += is_run ? selection_loss(records[next++], full)
-                    : std::numeric_limits<double>::infinity();
+      sum +=
+          is_run ? selection_loss(records[next++], full) : std::numeric_limits<double>::infinity();
     }
     losses.push_back(sum / static_cast<double>(budgets_.size()));
   }

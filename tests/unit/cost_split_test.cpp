@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cost_split.hpp"
+
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <numeric>
 #include <random>
 
-#include "cost_split.hpp"
 #include "support/error_text.hpp"
 #include "support/random_layer.hpp"
 

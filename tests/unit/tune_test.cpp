@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kvcal/profile/tune.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
 
 #include "kvcal/profile/statistics.hpp"
-#include "kvcal/profile/tune.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
 

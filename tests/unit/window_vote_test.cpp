@@ -83,9 +83,9 @@ TEST(WindowVote, TheBestHeadOfTheModelDecidesForAllLayers) {
 TEST(WindowVote, RandomHeadsAreThoseOfTheSeed) {
   const auto view = looking_at(0, {0, 1, 2, 3, 4, 5}, 1, 7, nullptr);
   const auto of_seed = [&](int64_t seed) {
-    return make_scorer("window_vote", one_token({{"voters", "random"},
-                                                 {"voter_heads", int64_t{2}},
-                                                 {"voter_seed", seed}}))
+    return make_scorer(
+               "window_vote",
+               one_token({{"voters", "random"}, {"voter_heads", int64_t{2}}, {"voter_seed", seed}}))
         ->score(view);
   };
   EXPECT_TRUE(at::equal(of_seed(3), of_seed(3)));
@@ -115,9 +115,9 @@ TEST(WindowVote, AKvHeadWithoutAVoterTakesTheLayers) {
   ProfileFacts profile;
   profile.head_kinds["semantic"] = {{9, 8, 0, 0}};
   const auto view = looking_at(0, {0, 1, 2, 2}, 2, 4, &profile);
-  const auto scores = make_scorer("window_vote", one_token({{"voter_heads", int64_t{2}},
-                                                            {"ranking", "kv_head"}}))
-                          ->score(view);
+  const auto scores =
+      make_scorer("window_vote", one_token({{"voter_heads", int64_t{2}}, {"ranking", "kv_head"}}))
+          ->score(view);
   expect_past(scores, 0, {.5, .5, 0});
   expect_past(scores, 1, {.5, .5, 0});
 }

@@ -58,8 +58,9 @@ std::vector<Trial> plan_trials(const IdentifyProtocol& protocol, std::span<const
 /// Kinds of head scores that a trial gives, in the order in which they are shown.
 ///   semantic     attention mass on the answer while its tokens are generated (CompressKV)
 ///   traditional  how often the most attended token is the one that is generated (Wu et al.)
-///   window       attention mass on the answer from the prompt's last tokens, whose attention is
-///                what window methods (SnapKV, CompressKV) select by
+///   window       share of the attention of the prompt's last tokens that is on the answer, sinks
+///                and the last tokens themselves left out: what window methods (SnapKV, CompressKV)
+///                select by
 inline constexpr std::string_view kHeadKinds[] = {"semantic", "traditional", "window"};
 
 /// Prompt tokens whose queries make the `window` scores: question and end of the chat format.
