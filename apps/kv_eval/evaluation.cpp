@@ -98,7 +98,8 @@ void check_flags(const EvalFlags& flags) {
 int evaluate(const EvalFlags& flags, const CLI::App& app) {
   apply_shared_flags(flags.shared);
   if (flags.is_list_methods || flags.is_list_tasks) {
-    print_result(flags.is_list_methods ? list_methods() : list_tasks());
+    print_result(flags.is_list_methods ? list_methods()
+                                       : list_tasks(parse_task_params(flags.task_params)));
     return kDone;
   }
   check_flags(flags);

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "dataset/benchmark_folder.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "support/byte_tokenizer.hpp"
@@ -257,10 +258,30 @@ TEST_F(OpenTask, a_yaml_of_the_users_own_is_read_strictly) {
 }
 
 TEST_F(OpenTask, every_configured_task_opens) {
-  for (const auto& entry : fs::recursive_directory_iterator(resource("configs/tasks"))) {
-    EXPECT_GT(open(entry.path().string())->size(), 0) << entry.path();
-    EXPECT_GT(open(entry.path().stem().string())->size(), 0) << entry.path();
+  for (const KnownTask& task : known_tasks()) {
+    if (task.data && !task.data->is_found) continue;
+    EXPECT_GT(open(task.name)->size(), 0) << task.name;
   }
+}
+
+TEST_F(OpenTask, data_that_the_user_brings_is_looked_for_file_by_file) {
+  const fs::path folder = test::scratch_dir();
+  std::ofstream(folder / "a.jsonl") << "x";
+  EXPECT_TRUE(locate_benchmark(folder, {"a.jsonl"}).is_found);
+  const DataPlace absent = locate_benchmark(folder, {"a.jsonl", "b.jsonl"});
+  EXPECT_FALSE(absent.is_found);
+  EXPECT_EQ(absent.text, "no " + (folder / "b.jsonl").string());
+  expect_error(Kind::input, "b.jsonl; name its folder by --task-param root=DIR or put it at ",
+               [&] { require_benchmark(absent, "longbench"); });
+}
+
+TEST_F(OpenTask, a_benchmark_lies_where_it_is_named_or_below_one_folder_for_all) {
+  ASSERT_EQ(setenv("KVCAL_BENCHMARKS", "/all", 1), 0);
+  EXPECT_EQ(benchmark_folder("ruler", ""), "/all/ruler");
+  EXPECT_EQ(benchmark_folder("ruler", "/own"), "/own");
+  unsetenv("KVCAL_BENCHMARKS");
+  EXPECT_EQ(benchmark_folder("ruler", ""), resource("data").parent_path() / "data/ruler");
+  EXPECT_EQ(benchmark_folder("ruler", "data/needles"), "data/needles");
 }
 
 }  // namespace
