@@ -23,11 +23,6 @@ std::vector<int32_t> entries_per_head(const CompactCache& cache) {
   return entries;
 }
 
-double score_prediction(const Sample& sample, const std::string& prediction) {
-  const auto& metric = find_metric(sample.metric);
-  return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
-}
-
 /// A raw prompt goes on with a space unless it ends in white space; a chat turn starts anew.
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
   if (sample.references.empty()) return {};
@@ -168,11 +163,11 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
                              sample_.max_new_tokens,
                              sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
   }
-  generate_together(model_, continuations, model_.config().stop_ids);
+  generate_together(model_, continuations, stop_rule(sample_, model_.config()));
   for (size_t i = 0; i < batch.size(); ++i) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
-    record.prediction = tokenizer_.decode(generation.ids);
+    record.prediction = tokenizer_.decode_text(generation.ids);
     record.score = score_prediction(sample_, record.prediction);
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
