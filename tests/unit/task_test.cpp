@@ -238,7 +238,8 @@ TEST_F(NiahTask, wrong_params_are_config_errors) {
 }
 
 TEST_F(OpenTask, unknown_names_list_the_known_and_the_nearest) {
-  expect_error(Kind::config, "no task 'niahh', did you mean 'niah'? (known: jsonl, niah, niah_",
+  expect_error(Kind::config,
+               "no task 'niahh', did you mean 'niah'? (known: jsonl, longbench:NAME, ",
                [&] { open("niahh"); });
   expect_error(Kind::config, "no task 'jsnl', did you mean 'jsonl'?", [&] { open("jsnl:x"); });
   expect_error(Kind::config, "no task ''", [&] { open(""); });
@@ -251,8 +252,7 @@ TEST_F(OpenTask, a_yaml_of_the_users_own_is_read_strictly) {
   const auto wrong = written("wrong.yaml", "task: niah\nparam:\n  lengths: [600]\n");
   expect_error(Kind::config, "unknown key 'param'", [&] { open(wrong.string()); });
   const auto other = written("other.yaml", "task: niha\n");
-  expect_error(Kind::config,
-               "other.yaml:1: task = niha, need one of jsonl, niah, did you mean 'niah'?",
+  expect_error(Kind::config, "other.yaml:1: task = niha, need one of jsonl, longbench, niah",
                [&] { open(other.string()); });
   expect_error(Kind::config, "none.yaml cannot be read", [&] { open("none.yaml"); });
 }
