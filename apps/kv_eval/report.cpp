@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv_eval/report.hpp"
 
-#include <algorithm>
-
-#include "kvcal/profile/resources.hpp"
-#include "kvcal/profile/yaml.hpp"
 #include "shared/heatmap.hpp"
 #include "shared/table.hpp"
 
@@ -73,17 +69,12 @@ std::string list_methods() {
   return table.text();
 }
 
-std::string list_tasks() {
-  Table table({"<task", "<summary"});
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(resource("configs/tasks"))) {
-    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+std::string list_tasks(const ParamMap& params) {
+  Table table({"<task", "<summary", "<data"});
+  for (const auto& task : known_tasks(params)) {
+    table.add({task.name, task.summary, task.data ? task.data->text : ""});
   }
-  std::sort(files.begin(), files.end());
-  for (const auto& file : files) {
-    table.add({file.stem().string(), YamlMap::load(file).optional_text("summary").value_or("")});
-  }
-  table.add({"jsonl:FILE", "your own prompts, one JSON object a line"});
+  table.add({"jsonl:FILE", "your own prompts, one JSON object a line", ""});
   return table.text();
 }
 

@@ -14,6 +14,7 @@ namespace kvcal {
 std::string as_table(const Results& results, const std::vector<Cell>& cells);
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
 std::string list_methods();
-std::string list_tasks();
+/// @param params  of --task-param, which may say where data lies
+std::string list_tasks(const ParamMap& params);
 
 }  // namespace kvcal

@@ -22,9 +22,10 @@ struct Reference {
 };
 
 std::vector<int64_t> full_answer(const Model& model, const Prefilled& prompt,
-                                 int64_t max_new_tokens) {
-  auto cache = prompt.cache.sealed(max_new_tokens);
-  auto answer = generate(model, cache, prompt.last_logits, max_new_tokens, model.config().stop_ids);
+                                 const Sample& sample) {
+  auto cache = prompt.cache.sealed(sample.max_new_tokens);
+  auto answer = generate(model, cache, prompt.last_logits, sample.max_new_tokens,
+                         stop_rule(sample, model.config()));
   if (answer.stop_id) answer.ids.push_back(*answer.stop_id);
   return answer.ids;
 }
@@ -32,7 +33,7 @@ std::vector<int64_t> full_answer(const Model& model, const Prefilled& prompt,
 Reference make_reference(const Model& model, const Tokenizer& tokenizer, const Prefilled& prompt,
                          const Sample& sample) {
   Reference reference;
-  reference.answers.push_back(full_answer(model, prompt, sample.max_new_tokens));
+  reference.answers.push_back(full_answer(model, prompt, sample));
   auto ids = encode_reference(sample, tokenizer);
   if (!ids.empty()) reference.answers.push_back(std::move(ids));
   const auto cache = prompt.cache.sealed(sample.max_new_tokens + 1);

@@ -24,11 +24,6 @@ std::vector<int32_t> entries_per_head(const CompactCache& cache) {
   return entries;
 }
 
-double score_prediction(const Sample& sample, const std::string& prediction) {
-  const auto& metric = find_metric(sample.metric);
-  return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
-}
-
 }  // namespace
 
 PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
@@ -153,11 +148,11 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
                              answers(*sequence.variant) ? sample_.max_new_tokens : 0,
                              sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
   }
-  generate_together(model_, continuations, model_.config().stop_ids);
+  generate_together(model_, continuations, stop_rule(sample_, model_.config()));
   for (size_t i = 0; i < batch.size(); ++i) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
-    record.prediction = tokenizer_.decode(generation.ids);
+    record.prediction = tokenizer_.decode_text(generation.ids);
     record.score = answers(*batch[i].variant) ? score_prediction(sample_, record.prediction)
                                               : std::numeric_limits<double>::quiet_NaN();
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "dataset/benchmark_folder.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "support/byte_tokenizer.hpp"
@@ -237,7 +238,8 @@ TEST_F(NiahTask, wrong_params_are_config_errors) {
 }
 
 TEST_F(OpenTask, unknown_names_list_the_known_and_the_nearest) {
-  expect_error(Kind::config, "no task 'niahh', did you mean 'niah'? (known: jsonl, niah, niah_",
+  expect_error(Kind::config,
+               "no task 'niahh', did you mean 'niah'? (known: jsonl, longbench:NAME, ",
                [&] { open("niahh"); });
   expect_error(Kind::config, "no task 'jsnl', did you mean 'jsonl'?", [&] { open("jsnl:x"); });
   expect_error(Kind::config, "no task ''", [&] { open(""); });
@@ -250,17 +252,36 @@ TEST_F(OpenTask, a_yaml_of_the_users_own_is_read_strictly) {
   const auto wrong = written("wrong.yaml", "task: niah\nparam:\n  lengths: [600]\n");
   expect_error(Kind::config, "unknown key 'param'", [&] { open(wrong.string()); });
   const auto other = written("other.yaml", "task: niha\n");
-  expect_error(Kind::config,
-               "other.yaml:1: task = niha, need one of jsonl, niah, did you mean 'niah'?",
+  expect_error(Kind::config, "other.yaml:1: task = niha, need one of jsonl, longbench, niah",
                [&] { open(other.string()); });
   expect_error(Kind::config, "none.yaml cannot be read", [&] { open("none.yaml"); });
 }
 
 TEST_F(OpenTask, every_configured_task_opens) {
-  for (const auto& entry : fs::recursive_directory_iterator(resource("configs/tasks"))) {
-    EXPECT_GT(open(entry.path().string())->size(), 0) << entry.path();
-    EXPECT_GT(open(entry.path().stem().string())->size(), 0) << entry.path();
+  for (const KnownTask& task : known_tasks()) {
+    if (task.data && !task.data->is_found) continue;
+    EXPECT_GT(open(task.name)->size(), 0) << task.name;
   }
+}
+
+TEST_F(OpenTask, data_that_the_user_brings_is_looked_for_file_by_file) {
+  const fs::path folder = test::scratch_dir();
+  std::ofstream(folder / "a.jsonl") << "x";
+  EXPECT_TRUE(locate_benchmark(folder, {"a.jsonl"}).is_found);
+  const DataPlace absent = locate_benchmark(folder, {"a.jsonl", "b.jsonl"});
+  EXPECT_FALSE(absent.is_found);
+  EXPECT_EQ(absent.text, "no " + (folder / "b.jsonl").string());
+  expect_error(Kind::input, "b.jsonl; name its folder by --task-param root=DIR or put it at ",
+               [&] { require_benchmark(absent, "longbench"); });
+}
+
+TEST_F(OpenTask, a_benchmark_lies_where_it_is_named_or_below_one_folder_for_all) {
+  ASSERT_EQ(setenv("KVCAL_BENCHMARKS", "/all", 1), 0);
+  EXPECT_EQ(benchmark_folder("ruler", ""), "/all/ruler");
+  EXPECT_EQ(benchmark_folder("ruler", "/own"), "/own");
+  unsetenv("KVCAL_BENCHMARKS");
+  EXPECT_EQ(benchmark_folder("ruler", ""), resource("data").parent_path() / "data/ruler");
+  EXPECT_EQ(benchmark_folder("ruler", "data/needles"), "data/needles");
 }
 
 }  // namespace

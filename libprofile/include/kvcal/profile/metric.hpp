@@ -21,11 +21,19 @@ struct MetricInfo {
   double scale;              ///< best value: 1 or 100
   /// Score of one sample, already the best or the mean over references as the metric defines it.
   double (*score)(const MetricInput& input);
+  /// Reads what the metric needs beside its input, once; null: nothing. @throws Error{input}
+  void (*load)() = nullptr;
 };
+
+struct Sample;
+
+/// The sample's metric on what counts of the reply, 0 .. 1: divided by the metric's scale.
+double score_prediction(const Sample& sample, std::string_view prediction);
 
 std::span<const MetricInfo* const> metric_table();
 
 /// @throws Error{config} unknown name: lists the known ones and the nearest
+///         Error{input}  the metric needs data that is not there
 const MetricInfo& find_metric(std::string_view name);
 
 }  // namespace kvcal

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,8 +29,12 @@ struct Sample {
   std::vector<std::string> all_classes;
   std::string metric;
   int64_t max_new_tokens = 64;
+  /// Tokens that end the reply; empty: those of the model.
+  std::vector<int64_t> stop_ids;
+  int64_t min_new_tokens = 0;      ///< no stop token is taken before so many others
+  bool scores_first_line = false;  ///< of the reply, after leading newlines
   bool chat = true;
-  double length = 0;  ///< NIAH: nominal tokens; else 0
+  double length = 0;  ///< NIAH: nominal tokens; LongBench: words of the whole sample; else 0
   double depth = -1;  ///< NIAH: 0..1; else -1
 };
 
@@ -50,6 +55,12 @@ class Task {
   virtual Sample sample(int64_t index) const = 0;
 };
 
+/// Where the data of a task lies, which the user brings.
+struct DataPlace {
+  bool is_found;
+  std::string text;  ///< the folder, or what is missing
+};
+
 struct TaskInfo {
   std::string_view name;
   std::string_view summary;
@@ -57,11 +68,24 @@ struct TaskInfo {
   std::unique_ptr<Task> (*make)(const TaskContext& context, const std::string& argument,
                                 const ParamMap& params);
   std::vector<FieldInfo> (*fields)();
+  /// Looks for the data without reading it; null where there is nothing to look for.
+  DataPlace (*locate)(const std::string& argument, const ParamMap& params) = nullptr;
 };
 
 std::span<const TaskInfo* const> task_table();
 
-/// Opens "niah", "jsonl:FILE", or a YAML of configs/tasks that names one of them with params.
+/// A task that configs/tasks names.
+struct KnownTask {
+  std::string name;  ///< as `open_task` takes it
+  std::string summary;
+  std::optional<DataPlace> data;  ///< nothing: all it needs came with the programs
+};
+
+/// Sorted by name; whether the data is found is asked with `overrides`, as far as a task has them.
+std::vector<KnownTask> known_tasks(const ParamMap& overrides = {});
+
+/// Opens a YAML of configs/tasks ("niah"; "longbench:qasper" is longbench/qasper.yaml), a YAML of
+/// the user's own (a path), or a registered task as it is ("jsonl:FILE").
 /// @param overrides  flags; replace the YAML's params of the same name
 /// @throws Error{config} unknown task or param; Error{input} empty or malformed dataset, file:line
 std::unique_ptr<Task> open_task(std::string_view spec, const TaskContext& context,
