@@ -23,16 +23,20 @@ std::vector<int32_t> entries_per_head(const CompactCache& cache) {
   return entries;
 }
 
-double score_prediction(const Sample& sample, const std::string& prediction) {
+void score_prediction(const Sample& sample, SampleRecord& record) {
   const auto& metric = find_metric(sample.metric);
-  return metric.score({prediction, sample.references, sample.all_classes}) / metric.scale;
+  const MetricInput input{record.prediction, sample.references, sample.all_classes};
+  record.score = metric.score(input) / metric.scale;
+  if (metric.is_parsed != nullptr) record.parsed = metric.is_parsed(input) ? 1 : 0;
 }
 
-/// A raw prompt goes on with a space unless it ends in white space; a chat turn starts anew.
+/// A raw prompt and a reply that has begun go on with a space unless they end in white space; a
+/// chat turn starts anew.
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
   if (sample.references.empty()) return {};
-  const std::string before = sample.context + sample.question;
-  const bool needs_space = !sample.chat && !before.empty() &&
+  const bool has_begun = !sample.answer_prefix.empty();
+  const std::string before = has_begun ? sample.answer_prefix : sample.context + sample.question;
+  const bool needs_space = (has_begun || !sample.chat) && !before.empty() &&
                            std::string_view(" \n\t").find(before.back()) == std::string_view::npos;
   auto ids = tokenizer.encode((needs_space ? " " : "") + sample.references.front(),
                               /*add_special_tokens=*/false);
@@ -173,7 +177,7 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
     record.prediction = tokenizer_.decode(generation.ids);
-    record.score = score_prediction(sample_, record.prediction);
+    score_prediction(sample_, record);
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);

@@ -21,6 +21,8 @@ struct MetricInfo {
   double scale;              ///< best value: 1 or 100
   /// Score of one sample, already the best or the mean over references as the metric defines it.
   double (*score)(const MetricInput& input);
+  /// Whether the reply gives an answer that the metric can read, right or wrong; null: any does.
+  bool (*is_parsed)(const MetricInput& input) = nullptr;
 };
 
 std::span<const MetricInfo* const> metric_table();

@@ -19,18 +19,20 @@
 
 namespace kvcal {
 
-/// One question. The text given to the model is context + question, wrapped in the chat format.
+/// One question. The text given to the model is context + question, wrapped in the chat format, and
+/// then the answer_prefix.
 struct Sample {
   std::string id;        ///< unique within the task
   std::string document;  ///< samples with the same non-empty value share their context
   std::string context;
-  std::string question;  ///< with everything that follows the context
+  std::string question;       ///< with everything that follows the context
+  std::string answer_prefix;  ///< begins the reply: stands behind the chat format, if there is one
   std::vector<std::string> references;
   std::vector<std::string> all_classes;
   std::string metric;
   int64_t max_new_tokens = 64;
   bool chat = true;
-  double length = 0;  ///< NIAH: nominal tokens; else 0
+  double length = 0;  ///< nominal tokens where a task has them (NIAH, RULER-like), else 0
   double depth = -1;  ///< NIAH: 0..1; else -1
 };
 
