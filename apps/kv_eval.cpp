@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
   const auto add_flags = [&](CLI::App& app) {
     add_shared_flags(app, flags.shared);
     app.add_option("--profile", flags.profile, "what srh-identify and layer-budget wrote");
-    add_list(app, "--tasks", flags.tasks, "names in configs/tasks, jsonl:FILE");
+    add_list(app, "--tasks", flags.tasks,
+             "names in configs/tasks (niah, longbench:qasper), jsonl:FILE");
     add_list(app, "--task-param", flags.task_params,
              "key=value for the tasks, e.g. lengths=1000,2000")
         ->delimiter('\0');
@@ -34,6 +35,8 @@ int main(int argc, char** argv) {
                    "(default: half of what is free)");
     app.add_flag("--no-fidelity", flags.skips_fidelity,
                  "leave out KL, top-1 agreement and likelihoods (saves up to a third of the time)");
+    app.add_option("--predictions", flags.predictions,
+                   "folder for LongBench's own prediction files, for its eval.py");
     app.add_option("--dump-keep", flags.dump_keep,
                    "HDF5 file for the kept indices of every sample");
     app.add_option("--plot", flags.plot, "accuracy versus budget as .svg or .png (needs gnuplot)");

@@ -3,10 +3,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "kv_eval/longbench_report.hpp"
 #include "kv_eval/plan.hpp"
 #include "kv_eval/report.hpp"
 #include "kvcal/profile/accuracy_plot.hpp"
 #include "kvcal/profile/keep_dump.hpp"
+#include "kvcal/profile/longbench.hpp"
 #include "kvcal/profile/results.hpp"
 #include "kvcal/profile/shards.hpp"
 #include "shared/app.hpp"
@@ -85,11 +91,40 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   return results;
 }
 
+/// What results do not hold of a sample, its classes, is asked of the tasks once more.
+void write_predictions(const EvalFlags& flags, const EvalPlan& plan, const Results& results) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> classes;
+  for (const auto& task : plan.tasks) {
+    for (int64_t i = 0; i < task.samples; ++i) {
+      const Sample sample = task.task->sample(i);
+      if (!sample.all_classes.empty()) classes[{task.name, sample.id}] = sample.all_classes;
+    }
+  }
+  write_longbench_predictions(flags.predictions, results, [&](const SampleRecord& record) {
+    return classes[{record.task, record.sample}];
+  });
+}
+
+/// eval.py takes every file that lies there for a dataset of this run.
+void check_predictions(const EvalFlags& flags) {
+  const bool has_longbench =
+      std::any_of(flags.tasks.begin(), flags.tasks.end(),
+                  [](const auto& task) { return longbench_facts(task).has_value(); });
+  require(has_longbench, Kind::config, "--predictions {}: none of the tasks is of LongBench",
+          flags.predictions);
+  const bool is_taken =
+      std::filesystem::exists(flags.predictions) && !std::filesystem::is_empty(flags.predictions);
+  require(!is_taken || flags.shared.is_force || flags.shared.is_resume, Kind::input,
+          "--predictions {}: not empty, need a new folder, or --force to write into it",
+          flags.predictions);
+}
+
 void check_flags(const EvalFlags& flags) {
   require(!flags.shared.model.empty(), Kind::config, "--model is required");
   require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config,
           "--tasks and --methods name nothing");
   if (!flags.plot.empty()) require_plot_format(flags.plot);
+  if (!flags.predictions.empty()) check_predictions(flags);
   if (!flags.shared.output.empty()) check_output(flags.shared.output, output_mode(flags.shared));
 }
 
@@ -120,7 +155,10 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   shards.finish();
 
   const auto cells = summarise(results, static_cast<uint64_t>(flags.shared.seed));
-  print_result(flags.shared.json == "-" ? to_json(results, cells) : as_table(results, cells));
+  if (!flags.predictions.empty()) write_predictions(flags, *plan, results);
+  print_result(flags.shared.json == "-"
+                   ? to_json(results, cells)
+                   : as_table(results, cells) + longbench_tables(summarise_longbench(results)));
   if (!flags.shared.json.empty() && flags.shared.json != "-") {
     write_text_file(flags.shared.json, to_json(results, cells));
   }

@@ -18,7 +18,7 @@ struct EvalFlags {
   std::vector<std::string> visibilities{"aware"};
   std::vector<std::string> masks;
   std::string memory;
-  std::string dump_keep, plot;
+  std::string dump_keep, plot, predictions;
   bool allows_leakage = false;
   bool skips_fidelity = false;
   bool is_list_methods = false, is_list_tasks = false;

@@ -58,7 +58,8 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
   EvictionErrorObserver observer(std::move(evicted));
   auto full = prefilled.cache.sealed(sample.max_new_tokens);
   // The token that the prefill itself produced is not measured: only decode steps are.
-  generate(model, full, prefilled.last_logits, sample.max_new_tokens, config.stop_ids, &observer);
+  generate(model, full, prefilled.last_logits, sample.max_new_tokens, stop_rule(sample, config),
+           &observer);
   result.sum = observer.sum();
   result.steps = observer.steps();
   return result;

@@ -18,7 +18,7 @@ fs::path benchmark_folder(std::string_view name, const std::string& given) {
   return resource("configs").parent_path() / folder;
 }
 
-DataPlace locate_benchmark(const fs::path& folder, std::initializer_list<std::string> needed) {
+DataPlace locate_benchmark(const fs::path& folder, std::initializer_list<fs::path> needed) {
   for (const auto& file : needed) {
     if (!fs::exists(folder / file)) return {false, fmt::format("no {}", (folder / file).string())};
   }

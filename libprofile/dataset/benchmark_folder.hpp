@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,7 @@ std::filesystem::path benchmark_folder(std::string_view name, const std::string&
 
 /// What a task tells of its data: the folder when all `needed` files (relative) are in it.
 DataPlace locate_benchmark(const std::filesystem::path& folder,
-                           std::initializer_list<std::string> needed);
+                           std::initializer_list<std::filesystem::path> needed);
 
 /// @throws Error{input} a file is missing; says how a folder is named and where the data comes from
 void require_benchmark(const DataPlace& place, std::string_view name);

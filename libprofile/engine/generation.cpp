@@ -9,6 +9,10 @@
 namespace kvcal {
 namespace {
 
+bool is_stop(int64_t id, const StopRule& stop) {
+  return std::find(stop.ids.begin(), stop.ids.end(), id) != stop.ids.end();
+}
+
 /// Lowest id among equal logits; at::argmax leaves ties open.
 int64_t greedy_choice(const at::Tensor& logits) {
   const auto row = logits.reshape({-1}).to(at::kCPU).contiguous();  // [vocab]
@@ -16,22 +20,30 @@ int64_t greedy_choice(const at::Tensor& logits) {
   return std::max_element(begin, begin + row.numel()) - begin;
 }
 
-bool is_stop(int64_t id, std::span<const int64_t> stop_ids) {
-  return std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end();
+/// The choice after `generated` tokens: the first ones may not be stop tokens.
+int64_t choose(const at::Tensor& logits, int64_t generated, const StopRule& stop) {
+  if (generated >= stop.min_new_tokens || stop.ids.empty()) return greedy_choice(logits);
+  auto allowed = logits.reshape({-1}).clone();  // [vocab]
+  for (int64_t id : stop.ids) allowed[id] = -std::numeric_limits<float>::infinity();
+  return greedy_choice(allowed);
 }
 
 }  // namespace
 
+StopRule stop_rule(const Sample& sample, const ModelConfig& model) {
+  return {sample.stop_ids.empty() ? model.stop_ids : sample.stop_ids, sample.min_new_tokens};
+}
+
 Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
-                    int64_t max_new_tokens, std::span<const int64_t> stop_ids,
-                    LayerObserver* observer, const std::function<bool(int64_t)>& on_token) {
+                    int64_t max_new_tokens, const StopRule& stop, LayerObserver* observer,
+                    const std::function<bool(int64_t)>& on_token) {
   const auto start = std::chrono::steady_clock::now();
   Generation generation;
   at::Tensor logits = first_logits;
   while (static_cast<int64_t>(generation.ids.size()) < max_new_tokens) {
-    const int64_t id = greedy_choice(logits);
+    const int64_t id = choose(logits, static_cast<int64_t>(generation.ids.size()), stop);
     const bool goes_on = !on_token || on_token(id);
-    if (is_stop(id, stop_ids)) {
+    if (is_stop(id, stop)) {
       generation.stop_id = id;
       break;
     }
@@ -48,11 +60,10 @@ Generation generate(const Model& model, CompactCache& cache, const at::Tensor& f
 namespace {
 
 /// Takes the next token; false when the sequence has ended.
-bool take_token(Continuation& sequence, const at::Tensor& logits,
-                std::span<const int64_t> stop_ids) {
+bool take_token(Continuation& sequence, const at::Tensor& logits, const StopRule& stop) {
   auto& ids = sequence.generation.ids;
-  const int64_t id = greedy_choice(logits);
-  if (is_stop(id, stop_ids)) {
+  const int64_t id = choose(logits, static_cast<int64_t>(ids.size()), stop);
+  if (is_stop(id, stop)) {
     sequence.generation.stop_id = id;
     return false;
   }
@@ -63,11 +74,11 @@ bool take_token(Continuation& sequence, const at::Tensor& logits,
 }  // namespace
 
 void generate_together(const Model& model, std::span<Continuation> sequences,
-                       std::span<const int64_t> stop_ids) {
+                       const StopRule& stop) {
   std::vector<Continuation*> running;
   for (auto& sequence : sequences) {
     if (sequence.max_new_tokens < 1) continue;
-    if (take_token(sequence, sequence.first_logits, stop_ids)) running.push_back(&sequence);
+    if (take_token(sequence, sequence.first_logits, stop)) running.push_back(&sequence);
   }
   while (!running.empty()) {
     const auto start = std::chrono::steady_clock::now();
@@ -82,7 +93,7 @@ void generate_together(const Model& model, std::span<Continuation> sequences,
     for (size_t i = 0; i < running.size(); ++i) {
       running[i]->generation.seconds += seconds / static_cast<double>(running.size());
       ++running[i]->generation.steps;
-      if (take_token(*running[i], logits[static_cast<int64_t>(i)], stop_ids)) {
+      if (take_token(*running[i], logits[static_cast<int64_t>(i)], stop)) {
         going_on.push_back(running[i]);
       }
     }

@@ -23,13 +23,6 @@ std::vector<int32_t> entries_per_head(const CompactCache& cache) {
   return entries;
 }
 
-void score_prediction(const Sample& sample, SampleRecord& record) {
-  const auto& metric = find_metric(sample.metric);
-  const MetricInput input{record.prediction, sample.references, sample.all_classes};
-  record.score = metric.score(input) / metric.scale;
-  if (metric.is_parsed != nullptr) record.parsed = metric.is_parsed(input) ? 1 : 0;
-}
-
 /// A raw prompt and a reply that has begun go on with a space unless they end in white space; a
 /// chat turn starts anew.
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
@@ -172,12 +165,13 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
                              sample_.max_new_tokens,
                              sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
   }
-  generate_together(model_, continuations, model_.config().stop_ids);
+  generate_together(model_, continuations, stop_rule(sample_, model_.config()));
   for (size_t i = 0; i < batch.size(); ++i) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
-    record.prediction = tokenizer_.decode(generation.ids);
-    score_prediction(sample_, record);
+    record.prediction = tokenizer_.decode_text(generation.ids);
+    record.score = score_prediction(sample_, record.prediction);
+    record.parsed = parsed_prediction(sample_, record.prediction);
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);

@@ -74,7 +74,7 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
     return true;
   };
   const auto generation =
-      generate(model_, cache, logits, protocol_.max_new_tokens, stop_ids(), &observer, on_token);
+      generate(model_, cache, logits, protocol_.max_new_tokens, {stop_ids()}, &observer, on_token);
 
   result.reply = tokenizer_.decode(generation.ids);
   const std::vector<std::string> references{needle.answer};

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /// LongBench's code similarity: fuzzywuzzy's ratio of the first line that holds no comment.
-/// Differs  with python-Levenshtein, always; where that package is missing, fuzzywuzzy falls back
-/// on
-///          difflib and gives other values, wildly so for lines of 200 characters and more.
-#include <cmath>
-
+/// This is the value with python-Levenshtein installed; where it is not, fuzzywuzzy falls back on
+/// difflib and gives other values, wildly so for lines of 200 characters and more
+/// (code_sim_difflib_score). Published scores may be either.
 #include "kvcal/profile/metric.hpp"
+#include "metrics/text/code_line.hpp"
 #include "metrics/text/overlap.hpp"
 #include "metrics/text/unicode.hpp"
 
 namespace kvcal {
 namespace {
-
-/// First line without backtick, # or //; empty if there is none.
-std::u32string code_line(std::string_view prediction) {
-  const std::u32string text = text::code_points(prediction);
-  const size_t begin = std::min(text.find_first_not_of(U'\n'), text.size());
-  for (auto& line : text::split(std::u32string_view(text).substr(begin), U'\n')) {
-    const bool has_comment =
-        line.find_first_of(U"`#") != line.npos || line.find(U"//") != line.npos;
-    if (!has_comment) return line;
-  }
-  return {};
-}
 
 size_t common_subsequence(std::u32string_view a, std::u32string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -38,13 +25,13 @@ size_t common_subsequence(std::u32string_view a, std::u32string_view b) {
 }
 
 double similarity(std::string_view prediction, std::string_view reference) {
-  const std::u32string line = code_line(prediction), wanted = text::code_points(reference);
+  const std::u32string line = text::code_line(prediction), wanted = text::code_points(reference);
   if (line == wanted) return 1;
   if (line.empty() || wanted.empty()) return 0;
   const auto total = static_cast<double>(line.size() + wanted.size());
   const auto distance = total - 2 * static_cast<double>(common_subsequence(line, wanted));
   // This form, not 2 LCS / total: the last bit decides ties of the rounding (half to even).
-  return std::nearbyint(100 * (1 - distance / total)) / 100;
+  return text::fuzzy_ratio(1 - distance / total);
 }
 
 double score(const MetricInput& input) {

@@ -37,6 +37,6 @@ double score(const MetricInput& input) {
 
 extern const MetricInfo metric_parse_choice = {
     "parse_choice", "1 if the reply settles on the right letter of a multiple choice", 1, score,
-    is_parsed};
+    nullptr, is_parsed};
 
 }  // namespace kvcal

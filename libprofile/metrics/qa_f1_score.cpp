@@ -30,12 +30,7 @@ std::vector<std::u32string> answer_words(std::string_view answer) {
 }
 
 double f1(std::string_view prediction, std::string_view reference) {
-  const auto predicted = answer_words(prediction), wanted = answer_words(reference);
-  const auto overlap = static_cast<double>(text::bag_overlap(predicted, wanted));
-  if (overlap == 0) return 0;
-  const double precision = overlap / static_cast<double>(predicted.size());
-  const double recall = overlap / static_cast<double>(wanted.size());
-  return 2 * precision * recall / (precision + recall);
+  return text::bag_f1(answer_words(prediction), answer_words(reference));
 }
 
 double score(const MetricInput& input) {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/longbench.hpp"
 #include "kvcal/profile/results.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -180,6 +181,25 @@ Json json_of(const Record& record) {
   return fields.object;
 }
 
+Json json_of(const LongbenchSummary& summary) {
+  JsonFields fields;
+  fields("method", summary.method), fields("visibility", summary.visibility);
+  fields("mask", summary.mask), fields("budget", summary.budget);
+  for (const auto& score : summary.datasets) {
+    JsonFields dataset;
+    dataset("dataset", score.facts.dataset), dataset("is_extended", score.facts.is_extended);
+    dataset("n", score.n), dataset("score", score.score);
+    for (size_t i = 0; i < score.by_length.size(); ++i) {
+      dataset(std::string(kLongbenchLengths[i]).c_str(), score.by_length[i]);
+    }
+    fields.object["datasets"].push_back(dataset.object);
+  }
+  fields("mean_of_sixteen", summary.mean_of_sixteen);
+  fields("english", summary.english), fields("english_mean", summary.english_mean);
+  fields("chinese", summary.chinese), fields("chinese_mean", summary.chinese_mean);
+  return fields.object;
+}
+
 }  // namespace
 
 std::vector<Cell> summarise(const Results& results, uint64_t seed) {
@@ -200,6 +220,9 @@ std::string to_json(const Results& results, const std::vector<Cell>& cells) {
   root["model"] = json_of(results.model);
   root["cells"] = Json::array();
   for (const auto& cell : cells) root["cells"].push_back(json_of(cell));
+  for (const auto& summary : summarise_longbench(results)) {
+    root["longbench"].push_back(json_of(summary));
+  }
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -11,6 +11,7 @@
 #include "tokenizer/normalizer.hpp"
 #include "tokenizer/post_processor.hpp"
 #include "tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/tokenizer_config.hpp"
 #include "tokenizer/unicode.hpp"
 
 namespace kvcal {
@@ -54,6 +55,7 @@ struct Tokenizer::Impl {
   std::vector<std::string> tokens;  // by id; empty: no such id
   IdMap added_ids;
   std::string file;
+  TokenizerConfig config;
   mutable CachePool caches;
 
   explicit Impl(const JsonPart& root)
@@ -116,7 +118,9 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   const auto file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
   const nlohmann::json json = read_json(file);
-  return Tokenizer(std::make_unique<Impl>(JsonPart(json, file.string(), "")));
+  auto impl = std::make_unique<Impl>(JsonPart(json, file.string(), ""));
+  if (file != path) impl->config = read_tokenizer_config(path);
+  return Tokenizer(std::move(impl));
 }
 
 std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
@@ -146,6 +150,15 @@ std::string Tokenizer::decode(std::span<const int64_t> ids, bool skip_special_to
     if (!skip_special_tokens || !impl_->added.is_special(token)) tokens.push_back(token);
   }
   return impl_->decoder.apply(std::move(tokens));
+}
+
+std::string Tokenizer::decode_text(std::span<const int64_t> ids) const {
+  std::string text = decode(ids);
+  return impl_->config.cleans_up_spaces ? without_spaces_before_punctuation(std::move(text)) : text;
+}
+
+std::optional<int64_t> Tokenizer::eos_id() const {
+  return impl_->config.eos_token ? token_id(*impl_->config.eos_token) : std::nullopt;
 }
 
 std::string Tokenizer::token_bytes(int64_t id) const {

@@ -122,7 +122,21 @@ TEST_F(EngineTest, GenerationEndsBeforeAStopTokenAndAtTheLimit) {
   EXPECT_EQ(free_run.steps, 4);
   auto other = prefilled.cache.sealed(8);
   const std::vector<int64_t> stops{free_run.ids[0]};
-  EXPECT_TRUE(generate(model_, other, prefilled.last_logits, 5, stops).ids.empty());
+  EXPECT_TRUE(generate(model_, other, prefilled.last_logits, 5, {stops}).ids.empty());
+}
+
+TEST_F(EngineTest, NoStopTokenComesBeforeTheLeastNumberOfTokens) {
+  const auto prefilled = prefill(model_, ids(20), Needs{});
+  auto cache = prefilled.cache.sealed(8), other = prefilled.cache.sealed(8);
+  const int64_t first = generate(model_, cache, prefilled.last_logits, 1, {}).ids.at(0);
+  const StopRule stop{{first}, 1};
+  const auto held = generate(model_, other, prefilled.last_logits, 3, stop);
+  ASSERT_FALSE(held.ids.empty());
+  EXPECT_NE(held.ids[0], first);
+  auto third = prefilled.cache.sealed(8);
+  std::vector<Continuation> together = {{&third, prefilled.last_logits, 3}};
+  generate_together(model_, together, stop);
+  EXPECT_EQ(together[0].generation.ids, held.ids);
 }
 
 TEST_F(EngineTest, GatheredWindowQueriesAreTheLastOnesWhateverTheChunks) {

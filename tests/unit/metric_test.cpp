@@ -3,7 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "kvcal/compress/error.hpp"
+#include "metrics/text/difflib.hpp"
+#include "metrics/text/jieba.hpp"
+#include "metrics/text/rouge.hpp"
+#include "metrics/text/unicode.hpp"
+#include "support/errors.hpp"
+#include "support/paths.hpp"
 
 namespace kvcal {
 namespace {
@@ -82,14 +90,80 @@ TEST(metric, numbers_are_compared_as_strings) {
   EXPECT_EQ(score("retrieval_score", "1,000", {"Paragraph 1"}), 0.5);
 }
 
+TEST(metric, rouge_ends_one_call_earlier_for_chinese) {
+  // One word matches; the trace back makes a move for each word of the prediction and one call
+  // more.
+  const auto with_words = [](int words) {
+    std::u32string text = U"same";
+    for (int i = 1; i < words; ++i) text += U" x";
+    return text;
+  };
+  const auto rouge = [&](int words, int64_t limit) {
+    return text::rouge_l(with_words(words), U"same", limit);
+  };
+  EXPECT_GT(rouge(990, text::kPythonCallLimit), 0);
+  EXPECT_EQ(rouge(991, text::kPythonCallLimit), 0);
+  EXPECT_GT(rouge(989, text::kPythonCallLimitZh), 0);
+  EXPECT_EQ(rouge(990, text::kPythonCallLimitZh), 0);
+  EXPECT_GT(rouge(3000, text::kNoCallLimit), 0);
+}
+
+TEST(metric, retrieval_looks_for_the_paragraph_in_chinese) {
+  EXPECT_EQ(score("retrieval_zh_score", "\u6BB5\u843D12", {"\u6BB5\u843D12"}), 1);
+  EXPECT_EQ(score("retrieval_zh_score", "1 2", {"\u6BB5\u843D2"}), 0.5);
+}
+
+TEST(metric, difflib_takes_long_blocks_and_forgets_frequent_characters) {
+  EXPECT_EQ(text::difflib_ratio(U"", U""), 1);
+  EXPECT_EQ(text::difflib_ratio(U"abxcd", U"abcd"), 8.0 / 9.0);
+  // The longest block "cde" leaves the other "ab" on the wrong side.
+  EXPECT_EQ(text::difflib_ratio(U"abcde", U"cdeab"), 0.6);
+  const std::u32string line(200, U'a');
+  EXPECT_EQ(text::difflib_ratio(line.substr(1), line.substr(1)), 1);
+  EXPECT_EQ(text::difflib_ratio(U"b" + line, line), 0);  // from 200 on, a is no anchor
+}
+
+/// A few words and a table in which any two characters make a word.
+std::filesystem::path small_jieba() {
+  const auto folder = test::scratch_dir();
+  std::ofstream(folder / "dict.txt")
+      << "\u4E2D\u56FD 100 n\n\u4E2D 5 n\n\u56FD\u4EBA 3 n\nab 2 n\n";
+  std::ofstream(folder / "hmm.json") << R"({"start": {"B": 0, "E": -9, "M": -9, "S": -5},
+    "trans": {"B": {"E": 0, "M": -9}, "E": {"B": 0, "S": -5}, "M": {"E": 0, "M": -9},
+              "S": {"B": 0, "S": -5}},
+    "emit": {"B": {"\u5F20": 0}, "E": {"\u4E09": 0}, "M": {}, "S": {}}})";
+  return folder;
+}
+
+TEST(jieba, cuts_by_the_dictionary_and_finds_unknown_words_by_the_model) {
+  const text::Jieba jieba(small_jieba());
+  const auto cut = [&](const std::u32string& text) {
+    return text::to_utf8(text::join(jieba.cut(text), U'/'));
+  };
+  EXPECT_EQ(cut(U"\u4E2D\u56FD\u4EBA"), "\u4E2D\u56FD/\u4EBA");
+  EXPECT_EQ(cut(U"\u5F20\u4E09\u4E2D\u56FD"), "\u5F20\u4E09/\u4E2D\u56FD");
+  EXPECT_EQ(cut(U"ab3.5% x\r\n\uFF0C"), "ab/3.5%/ /x/\r\n/\uFF0C");
+  EXPECT_EQ(cut(U""), "");
+}
+
+TEST(jieba, damaged_files_are_named) {
+  const auto folder = small_jieba();
+  const auto load = [&] { text::Jieba jieba(folder); };
+  std::ofstream(folder / "hmm.json") << "{}";
+  test::expect_error(Kind::input, "hmm.json: not jieba's tables", load);
+  std::ofstream(folder / "dict.txt") << "ab 3 n\nword\n";
+  test::expect_error(Kind::input, "dict.txt:2: 'word', need `word frequency tag`", load);
+  std::filesystem::remove(folder / "dict.txt");
+  test::expect_error(Kind::input, "dict.txt: cannot be read", load);
+}
+
 TEST(metric, a_retrieval_reference_without_a_paragraph_is_named) {
   try {
     score("retrieval_score", "1", {"Section 1"});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), Kind::input);
-    EXPECT_STREQ(error.what(),
-                 "retrieval_score: reference 'Section 1' has no 'Paragraph' with a number");
+    EXPECT_STREQ(error.what(), "reference 'Section 1' has no 'Paragraph ' with a number");
   }
 }
 
@@ -117,8 +191,9 @@ TEST(metric, no_reference_scores_zero) {
 TEST(metric, any_bytes_are_a_prediction) {
   const std::string damaged("\xFF\xC3(\xE2\x82 a\0b", 9);
   for (const MetricInfo* metric : metric_table()) {
-    const std::vector<std::string> references = {"Paragraph 1"};
+    const std::vector<std::string> references = {"Paragraph 1, \u6BB5\u843D1"};
     if (metric->name == "parse_choice") continue;  // its references are letters
+    if (metric->load != nullptr) continue;         // needs jieba's dictionary
     const double value = metric->score({damaged, references, references});
     EXPECT_TRUE(value >= 0 && value <= metric->scale) << metric->name;
   }

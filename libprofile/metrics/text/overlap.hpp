@@ -14,6 +14,10 @@ namespace kvcal::text {
 /// Size of the multiset intersection.
 int64_t bag_overlap(std::vector<std::u32string> a, std::vector<std::u32string> b);
 
+/// F1 of the multisets; 0 without overlap.
+double bag_f1(const std::vector<std::u32string>& predicted,
+              const std::vector<std::u32string>& wanted);
+
 /// The largest pair score over the references; 0 without references.
 template <class PairScore>
 double best_over_references(const MetricInput& input, PairScore pair_score) {

@@ -147,6 +147,15 @@ std::vector<std::u32string> split(std::u32string_view text, char32_t separator) 
   }
 }
 
+std::u32string join(const std::vector<std::u32string>& pieces, char32_t separator) {
+  std::u32string text;
+  for (const auto& piece : pieces) {
+    if (&piece != &pieces.front()) text += separator;
+    text += piece;
+  }
+  return text;
+}
+
 std::u32string_view strip(std::u32string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);

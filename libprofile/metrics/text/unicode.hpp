@@ -30,6 +30,9 @@ std::vector<std::u32string> split(std::u32string_view text);
 /// str.split(separator): empty pieces stay.
 std::vector<std::u32string> split(std::u32string_view text, char32_t separator);
 
+/// separator.join(pieces)
+std::u32string join(const std::vector<std::u32string>& pieces, char32_t separator);
+
 /// str.strip()
 std::u32string_view strip(std::u32string_view text);
 

@@ -37,6 +37,11 @@ std::vector<std::string> members(std::string_view family) {
   return names;
 }
 
+bool is_family(std::string_view name) {
+  const bool is_one_folder = !name.empty() && name.find('/') == name.npos && name[0] != '.';
+  return is_one_folder && fs::is_directory(resource("configs/tasks") / name);
+}
+
 /// Every name, where a family of many counts as one.
 std::vector<std::string> known_names() {
   std::set<std::string> names;
@@ -69,6 +74,14 @@ std::map<std::string, fs::path> configured_tasks() {
   return tasks;
 }
 
+std::optional<fs::path> configured_file(std::string_view name) {
+  if (name.find('/') != name.npos || name.find("..") != name.npos) return std::nullopt;
+  std::string relative(name);
+  std::replace(relative.begin(), relative.end(), ':', '/');
+  const fs::path file = resource("configs/tasks") / (relative + ".yaml");
+  return fs::is_regular_file(file) ? std::optional(file) : std::nullopt;
+}
+
 ResolvedTask read_task(const fs::path& file) {
   const YamlMap yaml = YamlMap::load(file);
   yaml.require_only({"task", "summary", "argument", "params"});
@@ -81,13 +94,11 @@ ResolvedTask read_task(const fs::path& file) {
 }
 
 ResolvedTask resolve_task(std::string_view spec) {
-  const auto configured = configured_tasks();
-  const auto found = configured.find(std::string(spec));
-  if (found != configured.end()) return read_task(found->second);
+  if (const auto file = configured_file(spec)) return read_task(*file);
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos && spec.ends_with(".yaml")) return read_task(fs::path(spec));
   const std::string_view name = spec.substr(0, colon);
-  if (const auto family = members(name); !family.empty()) fail_unknown(spec, family);
+  if (is_family(name)) fail_unknown(spec, members(name));
   const TaskInfo* task = registered(name);
   if (task == nullptr) fail_unknown(name, known_names());
   const bool has_argument = colon != std::string_view::npos;

@@ -22,6 +22,9 @@ struct ResolvedTask {
 /// configs/tasks/longbench/qasper.yaml.
 std::map<std::string, std::filesystem::path> configured_tasks();
 
+/// The file of one of them.
+std::optional<std::filesystem::path> configured_file(std::string_view name);
+
 /// @throws Error{config} not a task's YAML, with its place
 ResolvedTask read_task(const std::filesystem::path& file);
 

@@ -98,6 +98,14 @@ class Compressor {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What ends a generation before max_new_tokens.
+struct StopRule {
+  std::vector<int64_t> ids;    ///< one of them
+  int64_t min_new_tokens = 0;  ///< but it is not chosen before so many others
+};
+/// The sample's own rule, else the model's.
+StopRule stop_rule(const Sample& sample, const ModelConfig& model);
+
 struct Generation {
   std::vector<int64_t> ids;        ///< without the stop token
   std::optional<int64_t> stop_id;  ///< the token that ended it, if one did
@@ -108,8 +116,7 @@ struct Generation {
 /// Greedy decoding. The first token comes from `first_logits`; equal logits go to the lower id.
 /// @param on_token  called after each chosen token with its id; a false result ends the generation
 Generation generate(const Model& model, CompactCache& cache, const at::Tensor& first_logits,
-                    int64_t max_new_tokens, std::span<const int64_t> stop_ids,
-                    LayerObserver* observer = nullptr,
+                    int64_t max_new_tokens, const StopRule& stop, LayerObserver* observer = nullptr,
                     const std::function<bool(int64_t)>& on_token = {});
 
 /// One sequence of a batch that is decoded together.
@@ -123,8 +130,7 @@ struct Continuation {
 
 /// Greedy decoding of all sequences, one step for all of them at a time; one that ends leaves the
 /// batch. Each gets the same tokens as it would alone.
-void generate_together(const Model& model, std::span<Continuation> sequences,
-                       std::span<const int64_t> stop_ids);
+void generate_together(const Model& model, std::span<Continuation> sequences, const StopRule& stop);
 
 /// A head mask with the name that results carry, e.g. "srh:10".
 struct NamedMask {

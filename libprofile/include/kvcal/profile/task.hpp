@@ -31,8 +31,13 @@ struct Sample {
   std::vector<std::string> all_classes;
   std::string metric;
   int64_t max_new_tokens = 64;
+  /// Tokens that end the reply; empty: those of the model.
+  std::vector<int64_t> stop_ids;
+  int64_t min_new_tokens = 0;      ///< no stop token is taken before so many others
+  bool scores_first_line = false;  ///< of the reply, after leading newlines
   bool chat = true;
-  double length = 0;  ///< nominal tokens where a task has them (NIAH, RULER-like), else 0
+  /// NIAH, RULER-like: nominal tokens; LongBench: words of the whole sample; else 0.
+  double length = 0;
   double depth = -1;  ///< NIAH: 0..1; else -1
 };
 

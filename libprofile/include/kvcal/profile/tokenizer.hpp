@@ -33,6 +33,14 @@ class Tokenizer {
   /// Invalid UTF-8 becomes U+FFFD.
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens = true) const;
 
+  /// The text of a reply or of a piece of a prompt, as transformers' `decode` gives it: without
+  /// special tokens, and without spaces before punctuation where tokenizer_config.json asks for
+  /// that.
+  std::string decode_text(std::span<const int64_t> ids) const;
+
+  /// `eos_token` of tokenizer_config.json; nothing when a tokenizer.json alone was loaded.
+  std::optional<int64_t> eos_id() const;
+
   /// Bytes of one token as they stand in running text (not yet valid UTF-8 perhaps).
   std::string token_bytes(int64_t id) const;
   std::optional<int64_t> token_id(std::string_view token) const;

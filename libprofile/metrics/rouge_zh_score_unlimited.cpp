@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/// rouge_zh_score without Python's recursion limit.
+#include "kvcal/profile/metric.hpp"
+#include "metrics/text/jieba.hpp"
+#include "metrics/text/overlap.hpp"
+#include "metrics/text/rouge.hpp"
+#include "metrics/text/unicode.hpp"
+
+namespace kvcal {
+namespace {
+
+double rouge(std::string_view prediction, std::string_view reference) {
+  const auto& jieba = text::Jieba::shared();
+  return text::rouge_l(text::join(jieba.cut(text::code_points(prediction)), U' '),
+                       text::join(jieba.cut(text::code_points(reference)), U' '),
+                       text::kNoCallLimit);
+}
+
+double score(const MetricInput& input) {
+  return text::best_over_references(input, rouge);
+}
+
+}  // namespace
+
+extern const MetricInfo metric_rouge_zh_score_unlimited = {
+    "rouge_zh_score_unlimited", "ROUGE-L F over jieba's tokens, without Python's recursion limit", 1, score, text::Jieba::load_shared};
+
+}  // namespace kvcal
