@@ -36,7 +36,11 @@ double score(const MetricInput& input) {
 }  // namespace
 
 extern const MetricInfo metric_parse_choice = {
-    "parse_choice", "1 if the reply settles on the right letter of a multiple choice", 1, score,
-    nullptr, is_parsed};
+    "parse_choice",
+    "1 if the reply settles on the right letter of a multiple choice",
+    1,
+    score,
+    nullptr,
+    is_parsed};
 
 }  // namespace kvcal
