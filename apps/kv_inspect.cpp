@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     add_tokens_command(app, chosen);
     add_logits_command(app, chosen);
     add_profile_command(app, chosen);
+    add_prompt_command(app, chosen);
     add_score_command(app, chosen);
     add_import_command(app, chosen);
     add_export_command(app, chosen);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv_eval/report.hpp"
 
+#include <algorithm>
+
 #include "shared/heatmap.hpp"
 #include "shared/table.hpp"
 
@@ -23,25 +25,41 @@ std::string method_name(const Cell& cell) {
 }  // namespace
 
 std::string as_table(const Results& results, const std::vector<Cell>& cells) {
-  Table table({"<task", "<method", "<visibility", "budget", "tokens", "kept", "of full", "share",
-               "n", "whole", "score", "95% interval", "to full", "its interval", "KL", "top-1",
-               "NLL", "tok/s"});
+  const bool has_parsed = std::any_of(cells.begin(), cells.end(),
+                                      [](const Cell& cell) { return cell.parsed.has_value(); });
+  std::vector<std::string> columns = {
+      "<task",   "<method",      "<visibility", "budget", "tokens", "kept",
+      "of full", "share",        "n",           "whole",  "score",  "95% interval",
+      "to full", "its interval", "KL",          "top-1",  "NLL",    "tok/s"};
+  if (has_parsed) columns.emplace_back("parsed");
+  Table table(columns);
   for (const auto& cell : cells) {
     const bool is_full = cell.budget == "full";
     // "~": the method itself keeps another number of entries than asked.
     const std::string share =
         fmt::format("{}{:.1f}%", cell.is_exact ? "" : "~", 100 * cell.budget_fraction);
-    table.add({cell.task, method_name(cell), cell.visibility, cell.budget,
-               fmt::format("{:.0f}", cell.budget_tokens), format_bytes(cell.kept_bytes),
-               format_bytes(cell.full_bytes), share, std::to_string(cell.n),
-               std::to_string(cell.uncompressed), format_score(cell.score),
-               format_interval(cell.ci_low, cell.ci_high),
-               is_full ? "" : signed_number(cell.paired_delta),
-               is_full || !cell.paired_ci_low
-                   ? ""
-                   : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
-               number(cell.kl, 3), number(cell.top1_agreement, 2), number(cell.answer_nll, 2),
-               fmt::format("{:.1f}", cell.decode_tokens_per_s)});
+    std::vector<std::string> row = {
+        cell.task,
+        method_name(cell),
+        cell.visibility,
+        cell.budget,
+        fmt::format("{:.0f}", cell.budget_tokens),
+        format_bytes(cell.kept_bytes),
+        format_bytes(cell.full_bytes),
+        share,
+        std::to_string(cell.n),
+        std::to_string(cell.uncompressed),
+        format_score(cell.score),
+        format_interval(cell.ci_low, cell.ci_high),
+        is_full ? "" : signed_number(cell.paired_delta),
+        is_full || !cell.paired_ci_low ? ""
+                                       : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
+        number(cell.kl, 3),
+        number(cell.top1_agreement, 2),
+        number(cell.answer_nll, 2),
+        fmt::format("{:.1f}", cell.decode_tokens_per_s)};
+    if (has_parsed) row.push_back(number(cell.parsed, 2));
+    table.add(row);
   }
   return table.text() + needle_heatmaps(results);
 }
@@ -75,6 +93,7 @@ std::string list_tasks(const ParamMap& params) {
     table.add({task.name, task.summary, task.data ? task.data->text : ""});
   }
   table.add({"jsonl:FILE", "your own prompts, one JSON object a line", ""});
+  table.add({"ruler:FILE", "a published file of RULER", ""});
   return table.text();
 }
 

@@ -17,6 +17,7 @@ void add_model_command(CLI::App& app, Command& chosen);
 void add_tokens_command(CLI::App& app, Command& chosen);
 void add_logits_command(CLI::App& app, Command& chosen);
 void add_profile_command(CLI::App& app, Command& chosen);
+void add_prompt_command(CLI::App& app, Command& chosen);
 void add_score_command(CLI::App& app, Command& chosen);
 void add_import_command(CLI::App& app, Command& chosen);
 void add_export_command(CLI::App& app, Command& chosen);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSONL datasets: one object a line, every complaint with file, line and field.
-// Not for the JSON of models and results.
+// JSONL datasets, one object a line, and datasets that are one JSON object: every complaint with
+// file, line and field. Not for the JSON of models and results.
 #pragma once
 
 #include <filesystem>
@@ -14,24 +14,35 @@ namespace kvcal {
 
 struct JsonLine {
   nlohmann::json object;
-  std::string where;  ///< "file:line"
+  std::string where;  ///< "file:line" and the way to a nested object
 
   /// @throws Error{input} the field is missing or is not a string
   std::string text(const std::string& field) const;
+  /// The same without white space at both ends; blank is an error too.
+  std::string filled_text(const std::string& field) const;
   /// Missing or null is nothing; another type is an error.
   std::optional<std::string> optional_text(const std::string& field) const;
   /// A list of strings; missing or null is empty.
   std::vector<std::string> texts(const std::string& field) const;
+  /// @throws Error{input} the field is missing, no whole number, or outside low .. high
+  int64_t whole_number(const std::string& field, int64_t low, int64_t high) const;
+  /// The object that a field holds.
+  /// @throws Error{input} the field is missing or no object
+  JsonLine nested(const std::string& field) const;
+  /// A list of objects.
+  /// @throws Error{input} the field is missing, empty, or no list of objects
+  std::vector<JsonLine> objects(const std::string& field) const;
 };
-
-/// A copy of `object` as if it were a line of its own, for nested objects.
-JsonLine nested(const nlohmann::json& object, std::string where);
 
 /// Blank lines are skipped.
 /// @throws Error{input} unreadable file, damaged line, a line that is no object, no line at all
 std::vector<JsonLine> read_json_lines(const std::filesystem::path& file);
 
-/// The same for text that is already in memory; `name` stands for the file in messages.
+/// A whole file that is one object.
+/// @throws Error{input} unreadable file, damaged JSON, no object
+JsonLine read_json_object(const std::filesystem::path& file);
+
+/// Lines of text that is already in memory; `name` stands for the file in messages.
 std::vector<JsonLine> parse_json_lines(std::string_view text, const std::string& name);
 
 }  // namespace kvcal

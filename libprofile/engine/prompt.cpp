@@ -27,7 +27,7 @@ std::string_view to_string(Visibility visibility) {
 
 std::string prompt_text(const Sample& sample, const ChatFormat& chat) {
   const std::string message = sample.context + sample.question;
-  return sample.chat ? chat.wrap(message) : message;
+  return (sample.chat ? chat.wrap(message) : message) + sample.answer_prefix;
 }
 
 PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
@@ -44,7 +44,8 @@ PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
           sample.id, to_string(visibility));
   // The cut lies between two tokenizations, so that the context never sees the question's bytes.
   const std::string before = sample.chat ? chat.prefix() + sample.context : sample.context;
-  const std::string after = sample.chat ? sample.question + chat.suffix() : sample.question;
+  const std::string after =
+      sample.question + (sample.chat ? chat.suffix() : "") + sample.answer_prefix;
   tokens.context = tokenizer.encode(before, adds_special_tokens);
   tokens.question = tokenizer.encode(after, /*add_special_tokens=*/false);
   return tokens;

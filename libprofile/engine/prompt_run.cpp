@@ -155,6 +155,7 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
     record.prediction = tokenizer_.decode_text(generation.ids);
     record.score = answers(*batch[i].variant) ? score_prediction(sample_, record.prediction)
                                               : std::numeric_limits<double>::quiet_NaN();
+    record.parsed = parsed_prediction(sample_, record.prediction);
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);

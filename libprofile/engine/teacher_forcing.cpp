@@ -7,8 +7,9 @@ namespace kvcal {
 
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
   if (sample.references.empty()) return {};
-  const std::string before = sample.context + sample.question;
-  const bool needs_space = !sample.chat && !before.empty() &&
+  const bool has_begun = !sample.answer_prefix.empty();
+  const std::string before = has_begun ? sample.answer_prefix : sample.context + sample.question;
+  const bool needs_space = (has_begun || !sample.chat) && !before.empty() &&
                            std::string_view(" \n\t").find(before.back()) == std::string_view::npos;
   auto ids = tokenizer.encode((needs_space ? " " : "") + sample.references.front(),
                               /*add_special_tokens=*/false);

@@ -13,7 +13,8 @@
 namespace kvcal {
 
 /// Token ids of the first reference, at most max_new_tokens; empty without a reference. A raw
-/// prompt goes on with a space unless it ends in white space; a chat turn starts anew.
+/// prompt and a reply that has begun go on with a space unless they end in white space; a chat turn
+/// starts anew.
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer);
 
 /// Log-probabilities over the vocabulary of each token of some answers, given those before it. All

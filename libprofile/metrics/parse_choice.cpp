@@ -9,13 +9,21 @@ namespace {
 
 constexpr int64_t kUsualOptions = 4;  // QuALITY
 
-/// Whether the letter that the reply settles on is the reference, a letter. As many letters are
-/// valid as there are classes (4 without). Without references: the number of the letter itself, 0
-/// if none.
-double score(const MetricInput& input) {
+/// The letter that the reply settles on, 1 = A. As many letters are valid as there are classes (4
+/// without).
+std::optional<int64_t> chosen_letter(const MetricInput& input) {
   const auto classes = static_cast<int64_t>(input.all_classes.size());
-  const int64_t options = classes > 0 ? std::min<int64_t>(classes, 26) : kUsualOptions;
-  const auto chosen = text::parse_choice(input.prediction, options);
+  return text::parse_choice(input.prediction,
+                            classes > 0 ? std::min<int64_t>(classes, 26) : kUsualOptions);
+}
+
+bool is_parsed(const MetricInput& input) {
+  return chosen_letter(input).has_value();
+}
+
+/// Whether that letter is the reference. Without references: its number, 0 if there is none.
+double score(const MetricInput& input) {
+  const auto chosen = chosen_letter(input);
   if (input.references.empty()) return static_cast<double>(chosen.value_or(0));
   return text::best_over_references(input, [&](std::string_view, std::string_view reference) {
     const bool is_letter = reference.size() == 1 && reference[0] >= 'A' && reference[0] <= 'Z';
@@ -28,6 +36,11 @@ double score(const MetricInput& input) {
 }  // namespace
 
 extern const MetricInfo metric_parse_choice = {
-    "parse_choice", "1 if the reply settles on the right letter of a multiple choice", 1, score};
+    "parse_choice",
+    "1 if the reply settles on the right letter of a multiple choice",
+    1,
+    score,
+    nullptr,
+    is_parsed};
 
 }  // namespace kvcal

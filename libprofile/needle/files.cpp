@@ -23,6 +23,7 @@ Needle read_needle(const JsonLine& line, size_t number) {
   // CompressKV's files call the answer `real_needle`.
   const bool is_foreign = !line.object.contains("answer") && line.object.contains("real_needle");
   needle.answer = line.text(is_foreign ? "real_needle" : "answer");
+  needle.decoys = line.texts("decoys");
   const std::pair<const char*, const std::string*> needed[] = {{"id", &needle.id},
                                                                {"needle", &needle.needle},
                                                                {"question", &needle.question},

@@ -36,6 +36,10 @@ void check_request(const NeedleContextRequest& request) {
           request.depth);
   require(request.reserve_tokens >= 0, Kind::config, "reserve_tokens = {}, need >= 0",
           request.reserve_tokens);
+  for (const PlacedText& other : request.others) {
+    require(other.depth >= 0 && other.depth <= 1, Kind::config,
+            "depth of a sentence beside the needle = {}, need 0 .. 1", other.depth);
+  }
   require(request.start_token >= 0, Kind::config, "start_token = {}, need >= 0",
           request.start_token);
 }
@@ -134,18 +138,40 @@ class CyclicReader {
   std::vector<int64_t> boundaries_;  // of one lap, ascending, in 1 .. ids
 };
 
-/// The first `count` tokens of the reader, ended at a sentence, with the needle between sentences.
-std::string compose(const Tokenizer& tokenizer, const CyclicReader& reader, int64_t count,
-                    double depth, const std::string& needle) {
-  const int64_t last = reader.boundary(count);
-  const int64_t end = last > 0 ? last : count;  // A text without sentences is cut where it must be.
-  const bool is_last = depth >= 1;
-  const int64_t position =
-      is_last ? end : reader.boundary(static_cast<int64_t>(static_cast<double>(end) * depth));
-  std::string before = tokenizer.decode(reader.read(0, position));
-  const std::string after = tokenizer.decode(reader.read(position, end));
-  before.erase(0, std::min(before.find_first_not_of(kWhitespace), before.size()));
-  return without_outer_whitespace(join_naturally(std::move(before), needle, after));
+/// A sentence and the token of the haystack that it stands before.
+struct Insertion {
+  int64_t position;
+  std::string text;
+};
+
+/// The first `end` tokens of the reader with the insertions, which are sorted by position.
+std::string compose(const Tokenizer& tokenizer, const CyclicReader& reader, int64_t end,
+                    const std::vector<Insertion>& insertions) {
+  std::string text = tokenizer.decode(reader.read(0, insertions.front().position));
+  text.erase(0, std::min(text.find_first_not_of(kWhitespace), text.size()));
+  for (size_t i = 0; i < insertions.size(); ++i) {
+    const int64_t next = i + 1 < insertions.size() ? insertions[i + 1].position : end;
+    const std::string after = tokenizer.decode(reader.read(insertions[i].position, next));
+    text = join_naturally(std::move(text), insertions[i].text, after);
+  }
+  return without_outer_whitespace(std::move(text));
+}
+
+/// Where the needle and the others stand in the first `end` tokens.
+/// @param room  tokens that places of the others count from: the same for every depth of the needle
+std::vector<Insertion> place_all(const CyclicReader& reader, int64_t end, int64_t room,
+                                 const std::string& needle, const NeedleContextRequest& request) {
+  const auto place = [&](double depth, int64_t of) {
+    if (depth >= 1) return end;
+    return reader.boundary(std::min(end, static_cast<int64_t>(static_cast<double>(of) * depth)));
+  };
+  std::vector<Insertion> insertions = {{place(request.depth, end), needle}};
+  for (const PlacedText& other : request.others) {
+    insertions.push_back({place(other.depth, room), other.text});
+  }
+  std::stable_sort(insertions.begin(), insertions.end(),
+                   [](const auto& a, const auto& b) { return a.position < b.position; });
+  return insertions;
 }
 
 }  // namespace
@@ -166,13 +192,20 @@ std::string HaystackTokens::fill(const Needle& needle, const NeedleContextReques
   if (request.placement == Placement::compresskv) {
     return fill_compresskv(*tokenizer_, text_, needle, request);
   }
-  const auto inserted = tokenizer_->encode(" " + needle.needle, false);
-  int64_t count = room_for_haystack(request, needle, ssize(inserted));
+  int64_t inserted = ssize(tokenizer_->encode(" " + needle.needle, false));
+  for (const PlacedText& other : request.others) {
+    inserted += ssize(tokenizer_->encode(" " + other.text, false));
+  }
+  const int64_t room = room_for_haystack(request, needle, inserted);
   const int64_t most = request.length_tokens - request.reserve_tokens;
+  int64_t count = room;
   const CyclicReader reader(ids_, sentence_starts_, request.start_token);
   // Encoding the joined text again can give a few tokens more than its pieces had.
   while (true) {
-    std::string text = compose(*tokenizer_, reader, count, request.depth, needle.needle);
+    const int64_t last = reader.boundary(count);
+    const int64_t end = last > 0 ? last : count;  // A text without sentences is cut in one.
+    std::string text =
+        compose(*tokenizer_, reader, end, place_all(reader, end, room, needle.needle, request));
     const int64_t excess = ssize(tokenizer_->encode(text, false)) - most;
     if (excess <= 0) return text;
     require(excess < count, Kind::config,

@@ -152,6 +152,7 @@ Cell cell_of(const Group& all, const ModelIdentity& model, const Baselines& base
   cell.score = mean_of(scores), cell.ci_low = interval.low, cell.ci_high = interval.high;
   measure_sizes(cell, group, model);
   measure_fidelity(cell, group);
+  cell.parsed = mean_measured(group, [](const auto& r) { return r.parsed; });
   measure_speed(cell, group);
   for (const auto* record : group) cell.is_exact &= record->is_exact;
   compare_with_full(cell, group, baselines, seed);

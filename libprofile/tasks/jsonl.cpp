@@ -87,12 +87,7 @@ Entry read_common(const JsonLine& line) {
 }
 
 void read_questions(const JsonLine& line, const std::string& question_format, Entry& entry) {
-  const auto list = line.object.find("questions");
-  require(list != line.object.end() && list->is_array() && !list->empty(), Kind::input,
-          "{}: field 'questions' is missing, empty or no list, need a list of objects", line.where);
-  for (const auto& object : *list) {
-    const size_t number = entry.questions.size();
-    const JsonLine question = nested(object, fmt::format("{}: questions[{}]", line.where, number));
+  for (const JsonLine& question : line.objects("questions")) {
     std::string text = question_format;
     entry.questions.push_back(
         text.replace(text.find(kQuestionMark), kQuestionMark.size(), question.text("question")));

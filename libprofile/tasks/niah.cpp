@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Needle in a haystack: one strange sentence in a long text, one question about it.
+/// Needle in a haystack: one strange sentence in a long text, one question about it. Beside it may
+/// stand decoys, which say the like about something else, and other needles, which may be asked
+/// too.
 ///
 /// Source   G. Kamradt's tester (lengths x depths, needle at a sentence end); CompressKV's variant
 ///          with `placement: compresskv`, `reference: needle`, `chat: false`.
 /// Samples  needles_per_cell for each length x depth. The first length x depth samples visit each
 ///          cell once, so that any prefix of the task covers the grid. They read the haystack from
 ///          the same sentence, the deepest needle first, so that the engine prefills what two
-///          neighbours share once; the next length x depth samples start elsewhere.
+///          neighbours share once; the next length x depth samples start elsewhere. Decoys and
+///          other needles keep their places, and the needle is one for a length, so that this
+///          holds with them too.
 /// Differs  the score is the recall of the answer's words, not of the whole needle's. The needle is
 ///          a paragraph of its own, since a small model finds it there and the question is what
 ///          compression loses, not what the model cannot do. Haystacks and needles are ours.
@@ -14,6 +18,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <span>
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/metric.hpp"
@@ -36,6 +41,9 @@ struct NiahParams {
   std::string question = "lexical";
   std::string reference = "answer";
   std::string metric = "niah_rouge1_recall";
+  int64_t decoys = 0;
+  int64_t needles_per_context = 1;
+  int64_t asked_needles = 1;
   std::string placement = "sound";
   bool is_set_apart = true;
   std::string preamble;
@@ -56,6 +64,11 @@ struct NiahParams {
             "asks in the needle's words or in others");
     v.field("reference", reference, one_of({"answer", "needle"}), "what a full score repeats");
     v.field("metric", metric, any(), "name of a metric");
+    v.field("decoys", decoys, at_least(0), "decoys of the needle, beside it (placement sound)");
+    v.field("needles_per_context", needles_per_context, at_least(1),
+            "needles in a haystack (placement sound)");
+    v.field("asked_needles", asked_needles, at_least(1),
+            "how many of them are asked at once; the reference is all their answers in one");
     v.field("placement", placement, one_of({"sound", "compresskv"}), "rule that places the needle");
     v.field("is_set_apart", is_set_apart, any(),
             "the needle is a paragraph of its own (placement sound)");
@@ -105,13 +118,14 @@ class Niah : public Task {
     const double length = params_.lengths[cell / depth_count];
     const double depth = depths_[cell % depth_count];
     const int64_t repeat = index / cells();
-    const Needle& needle = needle_of(cell, repeat);
+    const auto needles = needles_of(cell, repeat);
 
     Sample sample;
-    sample.id = fmt::format("l{:g}-d{:g}-{}", length, 100 * depth, needle.id);
-    sample.context = params_.preamble + context_text(repeat, needle, length, depth);
-    sample.question = question_text(needle);
-    sample.references = {params_.reference == "needle" ? needle.needle : needle.answer};
+    sample.id = fmt::format("l{:g}-d{:g}-{}", length, 100 * depth, needles.front()->id);
+    sample.context = params_.preamble + context_text(repeat, needles, length, depth);
+    const auto asked = std::span(needles).first(static_cast<size_t>(params_.asked_needles));
+    sample.question = question_text(asked);
+    sample.references = {reference_text(asked)};
     sample.metric = params_.metric;
     sample.max_new_tokens = params_.max_new_tokens;
     sample.chat = params_.chat;
@@ -140,6 +154,7 @@ class Niah : public Task {
     require(params_.needles_per_cell <= count, Kind::config,
             "niah: needles_per_cell = {}, but {} has only {} needles", params_.needles_per_cell,
             params_.needles, count);
+    check_others(count);
     if (params_.question == "lexical") return;
     for (const Needle& needle : needles_) {
       require(!needle.paraphrased_question.empty(), Kind::input,
@@ -148,12 +163,33 @@ class Niah : public Task {
     }
   }
 
+  void check_others(int64_t count) const {
+    require(params_.needles_per_context <= count, Kind::config,
+            "niah: needles_per_context = {}, but {} has only {} needles",
+            params_.needles_per_context, params_.needles, count);
+    require(params_.asked_needles <= params_.needles_per_context, Kind::config,
+            "niah: asked_needles = {}, need 1 .. {} (needles_per_context)", params_.asked_needles,
+            params_.needles_per_context);
+    require(params_.placement == "sound" || !has_others(), Kind::config,
+            "niah: placement = compresskv places one needle, need decoys = 0 and "
+            "needles_per_context = 1");
+    for (const Needle& needle : needles_) {
+      const auto decoys = static_cast<int64_t>(needle.decoys.size());
+      require(decoys >= params_.decoys, Kind::input,
+              "{}: needle '{}' has {} decoys, need {} for decoys: {}", params_.needles, needle.id,
+              decoys, params_.decoys, params_.decoys);
+    }
+  }
+
+  bool has_others() const { return params_.decoys > 0 || params_.needles_per_context > 1; }
+
   /// The longest prompt of the grid and its reply must fit, before anything is run.
   void check_fits_model() const {
     const double longest = *std::max_element(params_.lengths.begin(), params_.lengths.end());
     int64_t around = 0;  // What stands around the context.
-    for (const Needle& needle : needles_) {
-      std::string text = params_.preamble + question_text(needle);
+    for (size_t first = 0; first < needles_.size(); ++first) {
+      const auto asked = needles_from(first, params_.asked_needles);
+      std::string text = params_.preamble + question_text(asked);
       if (params_.chat) text = context_.chat.prefix() + text + context_.chat.suffix();
       around = std::max(around, static_cast<int64_t>(context_.tokenizer.encode(text).size()));
     }
@@ -165,13 +201,46 @@ class Niah : public Task {
             longest, needed, params_.max_new_tokens, context_.max_tokens);
   }
 
-  /// Neighbouring cells ask about different needles; inside a cell they are distinct.
-  const Needle& needle_of(int64_t cell, int64_t repeat) const {
-    const uint64_t number = static_cast<uint64_t>(cell * params_.needles_per_cell + repeat);
-    return needles_[(number + context_.seed % needles_.size()) % needles_.size()];
+  /// The needles of a context, the one at the cell's depth first. Neighbouring cells ask about
+  /// different needles, with others beside them neighbouring lengths; inside a cell all differ.
+  std::vector<const Needle*> needles_of(int64_t cell, int64_t repeat) const {
+    const int64_t place = has_others() ? cell / static_cast<int64_t>(params_.depths.size()) : cell;
+    const auto first = static_cast<uint64_t>(place * params_.needles_per_cell + repeat) +
+                       context_.seed % needles_.size();
+    return needles_from(first, params_.needles_per_context);
   }
 
-  std::string context_text(int64_t repeat, const Needle& needle, double length,
+  /// `count` needles from number `first` on, round and round.
+  std::vector<const Needle*> needles_from(uint64_t first, int64_t count) const {
+    std::vector<const Needle*> needles;
+    for (uint64_t i = 0; i < static_cast<uint64_t>(count); ++i) {
+      needles.push_back(&needles_[(first + i) % needles_.size()]);
+    }
+    return needles;
+  }
+
+  std::string set_apart(const std::string& sentence) const {
+    const bool is_apart = params_.is_set_apart && params_.placement == "sound";
+    return is_apart ? "\n\n" + sentence + "\n\n" : sentence;
+  }
+
+  /// What stands beside the first needle, at depths drawn for it: the same in all cells of a
+  /// length.
+  std::vector<PlacedText> others_of(const std::vector<const Needle*>& needles) const {
+    std::vector<PlacedText> others;
+    const auto add = [&](const std::string& sentence) {
+      const uint64_t bits =
+          random_bits(stable_hash(needles.front()->id, context_.seed), others.size());
+      others.push_back({set_apart(sentence), static_cast<double>(bits % 1000) / 1000});
+    };
+    for (size_t i = 1; i < needles.size(); ++i) add(needles[i]->needle);
+    for (int64_t i = 0; i < params_.decoys; ++i) {
+      add(needles.front()->decoys[static_cast<size_t>(i)]);
+    }
+    return others;
+  }
+
+  std::string context_text(int64_t repeat, const std::vector<const Needle*>& needles, double length,
                            double depth) const {
     const HaystackTokens& haystack = haystacks_[repeat % static_cast<int64_t>(haystacks_.size())];
     NeedleContextRequest request;
@@ -182,18 +251,29 @@ class Niah : public Task {
         static_cast<int64_t>(random_bits(context_.seed, static_cast<uint64_t>(repeat)) %
                              static_cast<uint64_t>(haystack.tokens()));
     request.placement = params_.placement == "sound" ? Placement::sound : Placement::compresskv;
-    Needle placed = needle;
-    if (params_.is_set_apart && request.placement == Placement::sound) {
-      placed.needle = "\n\n" + needle.needle + "\n\n";
-    }
+    request.others = others_of(needles);
+    Needle placed = *needles.front();
+    placed.needle = set_apart(placed.needle);
     return haystack.fill(placed, request);
   }
 
-  std::string question_text(const Needle& needle) const {
-    std::string text = params_.instruction;
+  std::string question_text(std::span<const Needle* const> asked) const {
     const bool is_lexical = params_.question == "lexical";
-    return text.replace(text.find(kQuestionMark), kQuestionMark.size(),
-                        is_lexical ? needle.question : needle.paraphrased_question);
+    std::string questions, text = params_.instruction;
+    for (const Needle* needle : asked) {
+      if (!questions.empty()) questions += ' ';
+      questions += is_lexical ? needle->question : needle->paraphrased_question;
+    }
+    return text.replace(text.find(kQuestionMark), kQuestionMark.size(), questions);
+  }
+
+  std::string reference_text(std::span<const Needle* const> asked) const {
+    std::string text;
+    for (const Needle* needle : asked) {
+      if (!text.empty()) text += '\n';
+      text += params_.reference == "needle" ? needle->needle : needle->answer;
+    }
+    return text;
   }
 
   TaskContext context_;

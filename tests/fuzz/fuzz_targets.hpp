@@ -2,6 +2,8 @@
 // What the fuzz programs feed; fuzz_targets_test feeds it damaged inputs too, with any compiler.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -9,8 +11,10 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/exchange.hpp"
+#include "kvcal/profile/task.hpp"
 #include "kvcal/profile/tokenizer.hpp"
 #include "kvcal/profile/yaml.hpp"
+#include "support/byte_tokenizer.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal::fuzz {
@@ -69,6 +73,21 @@ inline void exchange(std::span<const uint8_t> bytes) {
     profile.save(file.parent_path() / "imported.h5");
     profile.facts();
     export_files(*format, profile, "");
+  }
+}
+
+/// Reads the bytes as a file of each benchmark and makes every sample: a task or an input error.
+inline void benchmark_file(std::span<const uint8_t> bytes) {
+  static const Tokenizer tokenizer = test::byte_tokenizer();
+  static const ChatFormat chat;
+  const auto file = scratch_file("qa_1.jsonl", bytes).string();  // a name that RULER's reader takes
+  for (const char* benchmark : {"ruler", "quality", "longhealth"}) {
+    try {
+      const auto task = open_task(fmt::format("{}:{}", benchmark, file), {tokenizer, chat, 1024});
+      for (int64_t i = 0; i < task->size(); ++i) task->sample(i);
+    } catch (const Error& error) {
+      if (error.kind() != Kind::input) throw;
+    }
   }
 }
 

@@ -255,6 +255,24 @@ TEST_F(EngineTest, TheLikelihoodOfAnAnswerIsThatOfOneForwardPass) {
     nll -= rows[static_cast<int64_t>(prompt.size() + i) - 1][answer[i]].item<double>();
   }
   EXPECT_NEAR(record.answer_nll, nll / static_cast<double>(answer.size()), 1e-4);
+
+  // A reply that has begun goes on with a space in a chat turn too.
+  Sample begun = asked;
+  begun.question = "Which ";
+  begun.answer_prefix = "boat left?";
+  begun.chat = true;
+  EXPECT_EQ(engine().run("task", begun, variants).front().answer_nll, record.answer_nll);
+}
+
+TEST_F(EngineTest, TheStartOfTheReplyStandsBehindTheChatFormat) {
+  const ChatFormat chat = ChatFormat::load(test::source_dir() / "configs/models/smollm2.yaml");
+  Sample asked = sample("a", 1);
+  asked.answer_prefix = "It is";
+  EXPECT_EQ(prompt_text(asked, chat), chat.wrap(asked.context + asked.question) + "It is");
+  const auto split = tokenize_prompt(asked, chat, tokenizer_, Visibility::agnostic);
+  EXPECT_EQ(tokenizer_.decode(split.question, false), asked.question + chat.suffix() + "It is");
+  asked.chat = false;
+  EXPECT_EQ(prompt_text(asked, chat), asked.context + asked.question + "It is");
 }
 
 TEST_F(EngineTest, QuestionsAboutOneDocumentShareTheCompactedCache) {

@@ -34,6 +34,12 @@ const std::vector<std::string> kForeign = {
     std::string("\x93NUMPY\x01\x00\x3e\x00", 10) +
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 2), }" + std::string(16, '\0')};
 
+/// One small file of each benchmark.
+const std::vector<std::string> kBenchmarks = {
+    R"({"index":0,"input":"Text. Answer the question based on it. Question: Q? Answer:","outputs":["a","b"],"length":9})",
+    R"({"article_id":"1","article":" Text. ","questions":[{"question_unique_id":"q","question":"Q?","options":["a","b","c","d"],"gold_label":4,"difficult":1}]})",
+    R"({"c":"x","patient_01":{"texts":{"text_0":"a","text_10":"b"},"name":"N","birthday":"B","diagnosis":"D","questions":[{"No":0,"question":"Q?","answer_a":"1","answer_b":"2","answer_c":"3","answer_d":"4","answer_e":"5","correct":" 5 "}]}})"};
+
 void run(Target target, const std::string& input) {
   EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
 }
@@ -81,6 +87,11 @@ TEST(FuzzTargets, DamagedYamlEndsInAnErrorOrWorks) {
 TEST(FuzzTargets, DamagedFilesOfOtherProjectsEndInAnErrorOrAreImported) {
   run_damaged(&fuzz::exchange, kForeign, 100);  // what is taken is saved: slower than the others
   run(&fuzz::exchange, std::string(2000, '['));
+}
+
+TEST(FuzzTargets, DamagedBenchmarkFilesEndInAnInputErrorOrAreRead) {
+  run_damaged(&fuzz::benchmark_file, kBenchmarks);
+  run(&fuzz::benchmark_file, std::string(2000, '['));
 }
 
 }  // namespace

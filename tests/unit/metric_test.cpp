@@ -56,6 +56,10 @@ TEST(metric, ruler_looks_for_substrings_without_case) {
   EXPECT_EQ(score("ruler_string_match_all", "It is ABC and d.", {"abc", "x", "D"}), 66.67);
   EXPECT_EQ(score("ruler_string_match_part", "in NORMANDY", {"France", "normandy"}), 100);
   EXPECT_EQ(score("ruler_string_match_part", "", {"a"}), 0);
+  // kvpress deletes control characters, so that lines are joined.
+  EXPECT_EQ(score("ruler_string_match_part", "12\n34", {"1234"}), 0);
+  EXPECT_EQ(score("ruler_string_match_part_kvpress", "12\n34", {"1234"}), 100);
+  EXPECT_EQ(score("ruler_string_match_all_kvpress", " 12\t34 ", {"1234", "4 "}), 50);
 }
 
 TEST(metric, rouge_l_never_reaches_one) {
@@ -174,6 +178,9 @@ TEST(metric, parse_choice_settles_on_a_letter) {
   EXPECT_EQ(score("parse_choice", "<think>unfinished A", {"A"}), 0);
   EXPECT_EQ(score("parse_choice", "E", {"E"}, {"A", "B", "C", "D", "E"}), 1);
   EXPECT_EQ(score("parse_choice", "E", {"E"}), 0);  // four options
+  const auto is_parsed = find_metric("parse_choice").is_parsed;
+  EXPECT_TRUE(is_parsed({"B", std::vector<std::string>{"A"}, {}}));
+  EXPECT_FALSE(is_parsed({"no idea", std::vector<std::string>{"A"}, {}}));
 }
 
 TEST(metric, no_reference_scores_zero) {

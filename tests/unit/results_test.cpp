@@ -161,33 +161,26 @@ TEST(Results, JsonHasEveryFieldAndNullWhereNothingWasMeasured) {
   EXPECT_EQ(json["provenance"]["tool"], "kv-eval 0.1.0 (abc1234)");
   EXPECT_EQ(json["model"]["layers"], 2);
   const auto& cell = json["cells"][1];
-  for (const char* name : {"task",
-                           "method",
-                           "visibility",
-                           "mask",
-                           "budget_tokens",
-                           "budget_fraction",
-                           "kept_bytes",
-                           "full_bytes",
-                           "n",
-                           "uncompressed",
-                           "metric",
-                           "score",
-                           "ci_low",
-                           "ci_high",
-                           "relative_to_full",
-                           "paired_delta",
-                           "paired_ci_low",
-                           "paired_ci_high",
-                           "kl",
-                           "top1_agreement",
-                           "answer_nll",
-                           "prefill_s",
-                           "decode_tokens_per_s"}) {
+  for (const char* name : {"task",         "method",         "visibility",
+                           "mask",         "budget_tokens",  "budget_fraction",
+                           "kept_bytes",   "full_bytes",     "n",
+                           "uncompressed", "metric",         "score",
+                           "ci_low",       "ci_high",        "relative_to_full",
+                           "paired_delta", "paired_ci_low",  "paired_ci_high",
+                           "kl",           "top1_agreement", "answer_nll",
+                           "parsed",       "prefill_s",      "decode_tokens_per_s"}) {
     EXPECT_TRUE(cell.contains(name)) << name;
   }
   EXPECT_TRUE(cell["kl"].is_null() && cell["top1_agreement"].is_null());
   EXPECT_EQ(cell["n"], 3);
+}
+
+TEST(Results, TheShareOfRepliesThatWereParsedIsAMeanOverThoseThatCouldBe) {
+  Results results = small_results();
+  EXPECT_FALSE(summarise(results, 0).front().parsed.has_value());
+  results.records[0].parsed = 1;
+  results.records[2].parsed = 0;
+  EXPECT_EQ(summarise(results, 0).front().parsed, 0.5);
 }
 
 TEST(KeepDump, AddsSamplesDirectlyAndFromShards) {

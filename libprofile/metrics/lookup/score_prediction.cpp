@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <limits>
 
 #include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/task.hpp"
@@ -14,12 +15,22 @@ std::string_view first_line(std::string_view text) {
   return text.substr(0, text.find('\n'));
 }
 
+MetricInput counted_input(const Sample& sample, std::string_view prediction) {
+  const auto counted = sample.scores_first_line ? first_line(prediction) : prediction;
+  return {counted, sample.references, sample.all_classes};
+}
+
 }  // namespace
 
 double score_prediction(const Sample& sample, std::string_view prediction) {
   const auto& metric = find_metric(sample.metric);
-  const auto counted = sample.scores_first_line ? first_line(prediction) : prediction;
-  return metric.score({counted, sample.references, sample.all_classes}) / metric.scale;
+  return metric.score(counted_input(sample, prediction)) / metric.scale;
+}
+
+double parsed_prediction(const Sample& sample, std::string_view prediction) {
+  const auto& metric = find_metric(sample.metric);
+  if (metric.is_parsed == nullptr) return std::numeric_limits<double>::quiet_NaN();
+  return metric.is_parsed(counted_input(sample, prediction)) ? 1 : 0;
 }
 
 }  // namespace kvcal

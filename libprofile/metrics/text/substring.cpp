@@ -15,4 +15,11 @@ int64_t count_contained(const MetricInput& input) {
       });
 }
 
+std::string without_control_characters(std::string_view prediction) {
+  const std::u32string text = code_points(prediction);
+  std::u32string kept(strip(text));
+  std::erase_if(kept, [](char32_t c) { return c < 0x20; });
+  return to_utf8(kept);
+}
+
 }  // namespace kvcal::text

@@ -9,4 +9,8 @@ namespace kvcal::text {
 /// How many references are part of the prediction.
 int64_t count_contained(const MetricInput& input);
 
+/// As kvpress cleans predictions: white space at both ends and code points 0 .. 31 are gone, so
+/// that lines are joined without a space.
+std::string without_control_characters(std::string_view prediction);
+
 }  // namespace kvcal::text

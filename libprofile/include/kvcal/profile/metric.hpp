@@ -23,12 +23,18 @@ struct MetricInfo {
   double (*score)(const MetricInput& input);
   /// Reads what the metric needs beside its input, once; null: nothing. @throws Error{input}
   void (*load)() = nullptr;
+  /// Whether the reply gives an answer that the metric can read, right or wrong; null: any does.
+  bool (*is_parsed)(const MetricInput& input) = nullptr;
 };
 
 struct Sample;
 
 /// The sample's metric on what counts of the reply, 0 .. 1: divided by the metric's scale.
 double score_prediction(const Sample& sample, std::string_view prediction);
+
+/// 1 if the sample's metric finds an answer in what counts of the reply, 0 if none; NaN if it reads
+/// any reply.
+double parsed_prediction(const Sample& sample, std::string_view prediction);
 
 std::span<const MetricInfo* const> metric_table();
 

@@ -18,6 +18,8 @@ struct Needle {
   std::string
       paraphrased_question;  ///< asks the same in other words; may be empty in foreign files
   std::string answer;        ///< the part of the needle that answers (CompressKV: real_needle)
+  std::vector<std::string> decoys =
+      {};  ///< sentences of its form about something else; may be empty
 };
 
 /// JSONL: our fields, or CompressKV's {needle, question, real_needle}.
@@ -37,6 +39,12 @@ std::vector<Haystack> load_haystacks(const std::filesystem::path& directory);
 /// round trips (BOS in every piece, period set = encoding of "."; see docs/cli.md).
 enum class Placement { sound, compresskv };
 
+/// A sentence that stands in the haystack beside the needle.
+struct PlacedText {
+  std::string text;
+  double depth = 0;  ///< 0 .. 1, of the room that needle and reserve leave
+};
+
 struct NeedleContextRequest {
   int64_t length_tokens =
       0;  ///< nominal length L; the context with the needle has at most L - reserve
@@ -45,6 +53,7 @@ struct NeedleContextRequest {
   int64_t start_token =
       0;  ///< sound only: the haystack is read from here (moved to a sentence start)
   Placement placement = Placement::sound;
+  std::vector<PlacedText> others = {};  ///< sound only; their places do not depend on the needle's
 };
 
 /// A haystack tokenized once, cut and filled many times.

@@ -21,7 +21,7 @@ class Hdf5Writer;
 /// One sample under one variant. The field list below is the only place that names the columns.
 struct SampleRecord {
   std::string task, sample, document, method, visibility, mask, metric;
-  double length = 0;          ///< NIAH nominal tokens, else 0
+  double length = 0;          ///< nominal tokens where the task has them, else 0
   double depth = -1;          ///< NIAH 0..1, else -1
   std::string budget;         ///< as asked: "64", "3%", "8MiB"; "full" for the full cache
   int64_t prompt_tokens = 0;  ///< entries before compression, per layer and KV head
@@ -37,6 +37,8 @@ struct SampleRecord {
   double prefill_s = 0;       ///< of the tokens that were not reused
   double decode_s = 0;        ///< share of the batch that the variant was decoded in
   bool is_exact = true;       ///< false: the method may keep another number than asked
+  /// 1 if the metric found an answer in the reply, 0 if not; NaN for metrics that read any reply.
+  double parsed = std::numeric_limits<double>::quiet_NaN();
   /// See Fidelity (engine.hpp); NaN where it was not measured.
   double kl = std::numeric_limits<double>::quiet_NaN();
   double top1_agreement = std::numeric_limits<double>::quiet_NaN();
@@ -45,7 +47,8 @@ struct SampleRecord {
 
   /// Columns that files of earlier builds lack; their defaults are taken.
   static constexpr std::string_view kAddedLater[] = {
-      "reused_tokens", "is_exact", "kl", "top1_agreement", "answer_nll", "full_answer_nll"};
+      "reused_tokens",  "is_exact",   "parsed",         "kl",
+      "top1_agreement", "answer_nll", "full_answer_nll"};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& v) {
@@ -59,7 +62,8 @@ struct SampleRecord {
     v("prediction", self.prediction), v("references", self.references);
     v("generated_tokens", self.generated_tokens);
     v("reused_tokens", self.reused_tokens), v("prefill_s", self.prefill_s);
-    v("decode_s", self.decode_s), v("is_exact", self.is_exact), v("kl", self.kl);
+    v("decode_s", self.decode_s), v("is_exact", self.is_exact);
+    v("parsed", self.parsed), v("kl", self.kl);
     v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
     v("full_answer_nll", self.full_answer_nll);
   }
@@ -98,6 +102,7 @@ struct Cell {
   std::optional<double> relative_to_full, paired_delta, paired_ci_low, paired_ci_high;
   /// Means over the samples where they were measured.
   std::optional<double> kl, top1_agreement, answer_nll, full_answer_nll;
+  std::optional<double> parsed;    ///< share of replies that the metric found an answer in
   double prefill_s = 0;            ///< mean over samples
   double decode_tokens_per_s = 0;  ///< all generated tokens / all decode time
   bool is_exact = true;            ///< false: kept another number of entries than asked
@@ -113,8 +118,9 @@ struct Cell {
     v("paired_delta", self.paired_delta), v("paired_ci_low", self.paired_ci_low);
     v("paired_ci_high", self.paired_ci_high), v("kl", self.kl);
     v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
-    v("full_answer_nll", self.full_answer_nll), v("prefill_s", self.prefill_s);
-    v("decode_tokens_per_s", self.decode_tokens_per_s), v("is_exact", self.is_exact);
+    v("full_answer_nll", self.full_answer_nll), v("parsed", self.parsed);
+    v("prefill_s", self.prefill_s), v("decode_tokens_per_s", self.decode_tokens_per_s);
+    v("is_exact", self.is_exact);
   }
 };
 

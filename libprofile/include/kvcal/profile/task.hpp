@@ -19,12 +19,14 @@
 
 namespace kvcal {
 
-/// One question. The text given to the model is context + question, wrapped in the chat format.
+/// One question. The text given to the model is context + question, wrapped in the chat format, and
+/// then the answer_prefix.
 struct Sample {
   std::string id;        ///< unique within the task
   std::string document;  ///< samples with the same non-empty value share their context
   std::string context;
-  std::string question;  ///< with everything that follows the context
+  std::string question;       ///< with everything that follows the context
+  std::string answer_prefix;  ///< begins the reply: stands behind the chat format, if there is one
   std::vector<std::string> references;
   std::vector<std::string> all_classes;
   std::string metric;
@@ -34,7 +36,8 @@ struct Sample {
   int64_t min_new_tokens = 0;      ///< no stop token is taken before so many others
   bool scores_first_line = false;  ///< of the reply, after leading newlines
   bool chat = true;
-  double length = 0;  ///< NIAH: nominal tokens; LongBench: words of the whole sample; else 0
+  /// NIAH, RULER-like: nominal tokens; LongBench: words of the whole sample; else 0.
+  double length = 0;
   double depth = -1;  ///< NIAH: 0..1; else -1
 };
 
