@@ -54,6 +54,12 @@ void run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
   });
 }
 
+/// Whatever else is run would be refused in the end.
+bool is_stopped(const EvalPlan& plan, const Results& results) {
+  return plan.baseline && is_drift_certain(results, *plan.baseline);
+}
+
+/// @return  all records, or the first ones where it stopped
 Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved,
             Session& session, Shards& shards) {
   Results results;
@@ -87,6 +93,7 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
       if (dump) shards.read(unit, [&](const Hdf5Reader& file) { dump->add_from(file, kKeepRoot); });
       results.records.insert(results.records.end(), records.begin(), records.end());
       progress.step(running_scores(results.records, plan.variants.size()), is_new);
+      if (is_stopped(plan, results)) return results;
     }
   }
   if (dump) dump->finish();
@@ -123,6 +130,10 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   auto shards = Shards::open(output, resolved, output_mode(flags.shared));
   auto results =
       shards.is_finished() ? Results::load(output) : run(flags, *plan, resolved, session, shards);
+  if (is_stopped(*plan, results)) {
+    if (flags.shared.output.empty()) shards.finish();
+    return conclude(flags, *plan, std::move(results));
+  }
   if (flags.measures_latency) results.latency = measure_latencies(flags, *plan, session);
   const bool is_new = !shards.is_finished() || flags.measures_latency;
   if (!flags.shared.output.empty() && is_new) results.save(output);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kv_eval/report.hpp"
+#include "kv_eval/verdict_report.hpp"
 #include "kvcal/profile/accuracy_plot.hpp"
 #include "kvcal/profile/summary.hpp"
 #include "shared/app.hpp"
@@ -18,10 +19,9 @@ namespace {
 void refuse_compressed(const BaselineReport& baseline, Results& results) {
   const auto& drift = baseline.drift;
   spdlog::error(
-      "the full cache drifted from {}: its scores differ by {:.4f} on average (at most {} is "
-      "allowed), its NLL by {:.4f} (at most {}), over {} prompts; compressed numbers are refused",
-      baseline.file, drift.score, kFullScoreTolerance, drift.answer_nll, kFullNllTolerance,
-      drift.n);
+      "the full cache drifted from {}: {} (at most {} and {} are allowed); compressed numbers are "
+      "refused",
+      baseline.file, drift_text(drift), kFullScoreTolerance, kFullNllTolerance);
   std::erase_if(results.records, [](const auto& record) { return !is_full_cache(record); });
 }
 

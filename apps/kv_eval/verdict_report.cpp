@@ -32,18 +32,17 @@ std::string latency_table(const std::vector<LatencyRecord>& records) {
   return table.text();
 }
 
+std::string drift_text(const FullCacheDrift& drift) {
+  if (drift.n == 0) return "not in both, so its drift cannot be told";
+  const std::string nll =
+      std::isnan(drift.answer_nll) ? "" : fmt::format(", NLL by {:.4f}", drift.answer_nll);
+  return fmt::format("scores differ by {:.4f} on average{}, over {} prompts", drift.score, nll,
+                     drift.n);
+}
+
 std::string baseline_table(const BaselineReport& report) {
-  std::string text = fmt::format("against {}\n", report.file);
-  text += report.drift.n == 0
-              ? std::string("full cache: not in both, so its drift cannot be told\n")
-              : fmt::format(
-                    "full cache: scores differ by {:.4f} on average, NLL by {}, over {} "
-                    "prompts\n",
-                    report.drift.score,
-                    std::isnan(report.drift.answer_nll)
-                        ? "-"
-                        : fmt::format("{:.4f}", report.drift.answer_nll),
-                    report.drift.n);
+  std::string text =
+      fmt::format("against {}\nfull cache: {}\n", report.file, drift_text(report.drift));
   if (report.absent_now + report.absent_before > 0) {
     text += fmt::format("cells of the baseline that were not run: {}; new ones: {}\n",
                         report.absent_now, report.absent_before);

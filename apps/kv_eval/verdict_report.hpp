@@ -10,6 +10,7 @@
 namespace kvcal {
 
 std::string latency_table(const std::vector<LatencyRecord>& records);
+std::string drift_text(const FullCacheDrift& drift);
 std::string baseline_table(const BaselineReport& report);
 std::string gate_table(const std::vector<GateVerdict>& verdicts);
 

@@ -46,6 +46,12 @@ FullCacheDrift measure_drift(const std::vector<RecordGroup>& now, const Groups& 
   return {score.n, score.value(), answer_nll.value()};
 }
 
+/// At most so many pairs can there be in the end.
+int64_t full_cache_records(const Results& results) {
+  return std::count_if(results.records.begin(), results.records.end(),
+                       [](const auto& record) { return is_full_cache(record); });
+}
+
 BaselineRow row_of(const SampleRecord& first, const Comparison& found) {
   BaselineRow row;
   row.task = first.task, row.metric = first.metric, row.method = first.method;
@@ -94,6 +100,15 @@ void require_same_dtype(const Results& baseline, std::string_view dtype,
   require(baseline.provenance.dtype == dtype, Kind::input,
           "{}: was made with dtype {}, this run has {}", file.string(), baseline.provenance.dtype,
           dtype);
+}
+
+bool is_drift_certain(const Results& so_far, const Results& before) {
+  const auto groups_before = group_by_variant(before.records);
+  FullCacheDrift drift = measure_drift(group_by_variant(so_far.records), by_key(groups_before));
+  const double share =
+      static_cast<double>(drift.n) / static_cast<double>(full_cache_records(before));
+  drift.score *= share, drift.answer_nll *= share;
+  return drift.is_too_far();
 }
 
 BaselineReport compare_with_baseline(const Results& now, const Results& before, uint64_t seed) {

@@ -80,6 +80,18 @@ TEST(Baseline, TheLikelihoodShowsADriftThatScoresHide) {
   EXPECT_FALSE(drift.is_too_far());
 }
 
+TEST(Baseline, ADriftIsCertainWhenTheRestCannotMendIt) {
+  const Results before = results_of(1, kGood);  // 12 prompts
+  Results so_far = results_of(1, {0.9});
+  EXPECT_FALSE(is_drift_certain(so_far, before));
+  so_far.records[0].score = 0.8;  // 0.2 / 12 = 0.017
+  EXPECT_FALSE(is_drift_certain(so_far, before));
+  EXPECT_TRUE(compare_with_baseline(so_far, before, 0).drift.is_too_far());
+  so_far.records[0].score = 0.7;  // 0.3 / 12 = 0.025
+  EXPECT_TRUE(is_drift_certain(so_far, before));
+  EXPECT_FALSE(is_drift_certain({}, before));
+}
+
 TEST(Baseline, CellsOfOneSideAreCounted) {
   Results now = results_of(1, kGood), before = results_of(1, kGood);
   for (auto& r : now.records) {
