@@ -34,7 +34,9 @@ double preference(const LayerView& view, int64_t head, const VoterRule& rule) {
 
 }  // namespace
 
-bool is_ranked(const VoterRule& rule) { return rule.kind != "all" && rule.kind != "random"; }
+bool is_ranked(const VoterRule& rule) {
+  return rule.kind != "all" && rule.kind != "random";
+}
 
 std::vector<std::vector<int64_t>> voters_of_model(std::span<const LayerView> layers,
                                                   const VoterRule& rule) {

@@ -13,9 +13,9 @@
 namespace kvcal {
 
 struct VoterRule {
-  std::string kind;    ///< of ProfileFacts::head_kinds, or "random", or "all"
-  int64_t count = 1;   ///< heads; without meaning for "all"
-  uint64_t seed = 0;   ///< which random ones
+  std::string kind;   ///< of ProfileFacts::head_kinds, or "random", or "all"
+  int64_t count = 1;  ///< heads; without meaning for "all"
+  uint64_t seed = 0;  ///< which random ones
 };
 
 /// The rule asks for scores of a profile.

@@ -11,6 +11,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/exchange.hpp"
+#include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/task.hpp"
 #include "kvcal/profile/tokenizer.hpp"
 #include "kvcal/profile/yaml.hpp"
@@ -88,6 +89,16 @@ inline void benchmark_file(std::span<const uint8_t> bytes) {
     } catch (const Error& error) {
       if (error.kind() != Kind::input) throw;
     }
+  }
+}
+
+/// Parses the bytes as a gate; what is understood can be asked whether it is run.
+inline void gate(std::span<const uint8_t> bytes) {
+  try {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    require_runs(parse_gate(text), {"full", "snapkv@64"}, {"niah"});
+  } catch (const Error& error) {
+    if (error.kind() != Kind::config) throw;
   }
 }
 

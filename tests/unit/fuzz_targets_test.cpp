@@ -39,6 +39,8 @@ const std::vector<std::string> kBenchmarks = {
     R"({"index":0,"input":"Text. Answer the question based on it. Question: Q? Answer:","outputs":["a","b"],"length":9})",
     R"({"article_id":"1","article":" Text. ","questions":[{"question_unique_id":"q","question":"Q?","options":["a","b","c","d"],"gold_label":4,"difficult":1}]})",
     R"({"c":"x","patient_01":{"texts":{"text_0":"a","text_10":"b"},"name":"N","birthday":"B","diagnosis":"D","questions":[{"No":0,"question":"Q?","answer_a":"1","answer_b":"2","answer_c":"3","answer_d":"4","answer_e":"5","correct":" 5 "}]}})"};
+const std::vector<std::string> kGates = {"kl(compresskv@3%:jsonl:a b) <= 0.5 * kl(full) + 1e-3",
+                                         "my-m.v2@8MiB:niah>=-0.97", "snapkv@64:niah > full - .5"};
 
 void run(Target target, const std::string& input) {
   EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
@@ -92,6 +94,10 @@ TEST(FuzzTargets, DamagedFilesOfOtherProjectsEndInAnErrorOrAreImported) {
 TEST(FuzzTargets, DamagedBenchmarkFilesEndInAnInputErrorOrAreRead) {
   run_damaged(&fuzz::benchmark_file, kBenchmarks);
   run(&fuzz::benchmark_file, std::string(2000, '['));
+}
+
+TEST(FuzzTargets, DamagedGatesEndInAnErrorOrAreUnderstood) {
+  run_damaged(&fuzz::gate, kGates);
 }
 
 }  // namespace
