@@ -62,13 +62,14 @@ std::string categories_table(const std::string& language,
   if (columns.empty()) return "";
   auto heads = columns;
   heads.emplace_back("all six");
-  return variants_table(
-      "LongBench, " + language, heads, summaries, [&](const LongbenchSummary& summary) {
-        std::vector<std::string> cells;
-        for (const auto& category : columns) cells.push_back(points(summary.*means, category));
-        cells.push_back(points(summary.*mean));
-        return cells;
-      });
+  return variants_table("LongBench, " + language, heads, summaries,
+                        [&](const LongbenchSummary& summary) {
+                          std::vector<std::string> cells;
+                          for (const auto& category : columns)
+                            cells.push_back(points(summary.*means, category));
+                          cells.push_back(points(summary.*mean));
+                          return cells;
+                        });
 }
 
 std::string extended_table(const std::vector<LongbenchSummary>& summaries) {

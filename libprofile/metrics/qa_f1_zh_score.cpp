@@ -20,8 +20,7 @@ double score(const MetricInput& input) {
 
 }  // namespace
 
-extern const MetricInfo metric_qa_f1_zh_score = {"qa_f1_zh_score",
-                                                 "F1 of jieba's tokens, as LongBench", 1, score,
-                                                 text::Jieba::load_shared};
+extern const MetricInfo metric_qa_f1_zh_score = {
+    "qa_f1_zh_score", "F1 of jieba's tokens, as LongBench", 1, score, text::Jieba::load_shared};
 
 }  // namespace kvcal

@@ -17,7 +17,6 @@ double score(const MetricInput& input) {
 }  // namespace
 
 extern const MetricInfo metric_retrieval_zh_score = {
-    "retrieval_zh_score",
-    "the same where the reference is Chinese, as LongBench", 1, score};
+    "retrieval_zh_score", "the same where the reference is Chinese, as LongBench", 1, score};
 
 }  // namespace kvcal

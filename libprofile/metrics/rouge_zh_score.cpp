@@ -24,7 +24,8 @@ double score(const MetricInput& input) {
 
 }  // namespace
 
-extern const MetricInfo metric_rouge_zh_score = {
-    "rouge_zh_score", "ROUGE-L F over jieba's tokens, as LongBench", 1, score, text::Jieba::load_shared};
+extern const MetricInfo metric_rouge_zh_score = {"rouge_zh_score",
+                                                 "ROUGE-L F over jieba's tokens, as LongBench", 1,
+                                                 score, text::Jieba::load_shared};
 
 }  // namespace kvcal

@@ -23,6 +23,7 @@ double score(const MetricInput& input) {
 }  // namespace
 
 extern const MetricInfo metric_rouge_zh_score_unlimited = {
-    "rouge_zh_score_unlimited", "ROUGE-L F over jieba's tokens, without Python's recursion limit", 1, score, text::Jieba::load_shared};
+    "rouge_zh_score_unlimited", "ROUGE-L F over jieba's tokens, without Python's recursion limit",
+    1, score, text::Jieba::load_shared};
 
 }  // namespace kvcal

@@ -158,8 +158,7 @@ class Longbench : public Task {
       const auto wrapper = context_.chat.prefix() + context_.chat.suffix();
       around = static_cast<int64_t>(context_.tokenizer.encode(wrapper).size());
     }
-    const int64_t left =
-        context_.max_tokens - pattern_.max_new_tokens - around - kSpareTokens;
+    const int64_t left = context_.max_tokens - pattern_.max_new_tokens - around - kSpareTokens;
     require(left > 0, Kind::config,
             "longbench: {} new tokens leave no room for a prompt, the model takes {}",
             pattern_.max_new_tokens, context_.max_tokens);

@@ -53,13 +53,13 @@ class LongbenchTask : public testing::Test {
     write_samples({line("one", "ctx", "inp"), line("two", "ctx", "{context}"), line("", "x", "y")});
   }
   static json line(const std::string& id, const std::string& context, const std::string& input) {
-    return {{"_id", id},        {"context", context},     {"input", input}, {"answers", {"A", "B"}},
-            {"length", 12},     {"all_classes", nullptr}, {"dataset", "qasper"},
-            {"language", "en"}};
+    return {
+        {"_id", id},    {"context", context},     {"input", input},      {"answers", {"A", "B"}},
+        {"length", 12}, {"all_classes", nullptr}, {"dataset", "qasper"}, {"language", "en"}};
   }
   void write_configs(const std::string& prompt) const {
-    std::ofstream(root / "config/dataset2prompt.json") << json{{"qasper", prompt},
-                                                               {"samsum", prompt}};
+    std::ofstream(root / "config/dataset2prompt.json")
+        << json{{"qasper", prompt}, {"samsum", prompt}};
     std::ofstream(root / "config/dataset2maxlen.json") << json{{"qasper", 7}, {"samsum", 5}};
     std::ofstream(root / "config/model2maxlen.json") << json{{"small", 10}};
   }
@@ -291,8 +291,9 @@ TEST(LongbenchPredictions, have_the_folders_names_and_keys_that_eval_py_reads) {
                                           "pred_e/tiny_snapkv_64_aware/qasper.jsonl"}));
   std::ifstream stream(folder / "pred/tiny_full_aware/trec.jsonl");
   std::string text{std::istreambuf_iterator<char>(stream), {}};
-  EXPECT_EQ(text, "{\"pred\":\"\u4F53\u80B2\\n\",\"answers\":[\"a\",\"b\"],\"all_classes\":[\"k\"],"
-                  "\"length\":42}\n");
+  EXPECT_EQ(text,
+            "{\"pred\":\"\u4F53\u80B2\\n\",\"answers\":[\"a\",\"b\"],\"all_classes\":[\"k\"],"
+            "\"length\":42}\n");
   std::ifstream other(folder / "pred_e/tiny_snapkv_64_aware/qasper.jsonl");
   EXPECT_TRUE(json::parse(other).at("all_classes").is_null());
 }

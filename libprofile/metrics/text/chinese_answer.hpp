@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// F1 of Chinese answers as LongBench's normalize_zh_answer sees them, apart from their segmentation.
+// F1 of Chinese answers as LongBench's normalize_zh_answer sees them, apart from their
+// segmentation.
 #pragma once
 
 #include <string>

@@ -13,7 +13,8 @@ namespace kvcal::text {
 
 JiebaDictionary::JiebaDictionary(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  require(stream.good(), Kind::input, "{}: cannot be read, need jieba's dictionary (`./dev jieba` fetches it)", file.string());
+  require(stream.good(), Kind::input,
+          "{}: cannot be read, need jieba's dictionary (`./dev jieba` fetches it)", file.string());
   int64_t total = 0, number = 0;
   for (std::string line; std::getline(stream, line);) {
     ++number;
@@ -32,18 +33,16 @@ JiebaDictionary::JiebaDictionary(const std::filesystem::path& file) {
   // A word given twice has its later frequency, though both count in the total.
   const auto by_word = [](const Entry& a, const Entry& b) { return a.word < b.word; };
   std::stable_sort(entries_.begin(), entries_.end(), by_word);
-  const auto kept = std::unique(entries_.rbegin(), entries_.rend(), [](const auto& a, const auto& b) {
-    return a.word == b.word;
-  });
+  const auto kept = std::unique(entries_.rbegin(), entries_.rend(),
+                                [](const auto& a, const auto& b) { return a.word == b.word; });
   entries_.erase(entries_.begin(), kept.base());
 }
 
 std::span<const JiebaDictionary::Entry> JiebaDictionary::with_character(
     std::span<const Entry> entries, size_t at, char32_t character) {
-  const auto begin =
-      std::partition_point(entries.begin(), entries.end(), [=](const Entry& entry) {
-        return entry.word.size() <= at || entry.word[at] < character;
-      });
+  const auto begin = std::partition_point(entries.begin(), entries.end(), [=](const Entry& entry) {
+    return entry.word.size() <= at || entry.word[at] < character;
+  });
   const auto end = std::partition_point(
       begin, entries.end(), [=](const Entry& entry) { return entry.word[at] == character; });
   return {begin, end};

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // LongBench's middle truncation against the `tokenizers` library (cases.json, make_cases.py).
-#include "longbench/middle_truncation.hpp"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "longbench/middle_truncation.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
