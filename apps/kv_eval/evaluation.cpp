@@ -2,6 +2,7 @@
 #include "kv_eval/evaluation.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -120,6 +121,16 @@ void write_predictions(const EvalFlags& flags, const EvalPlan& plan, const Resul
   });
 }
 
+/// Told before the run, not after it.
+void require_writable(const std::filesystem::path& folder) {
+  auto existing = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(existing)) existing = existing.parent_path();
+  const bool is_writable =
+      std::filesystem::is_directory(existing) && access(existing.c_str(), W_OK) == 0;
+  require(is_writable, Kind::input, "--predictions {}: {} is no folder that can be written to",
+          folder.string(), existing.string());
+}
+
 /// eval.py takes every file that lies there for a dataset of this run.
 void check_predictions(const EvalFlags& flags) {
   const bool has_longbench =
@@ -127,6 +138,7 @@ void check_predictions(const EvalFlags& flags) {
                   [](const auto& task) { return longbench_facts(task).has_value(); });
   require(has_longbench, Kind::config, "--predictions {}: none of the tasks is of LongBench",
           flags.predictions);
+  require_writable(flags.predictions);
   const bool is_taken =
       std::filesystem::exists(flags.predictions) && !std::filesystem::is_empty(flags.predictions);
   require(!is_taken || flags.shared.is_force || flags.shared.is_resume, Kind::input,

@@ -219,6 +219,42 @@ std::vector<std::string> matches(const std::string& pattern, const std::string& 
   return found;
 }
 
+/// A model directory with the small committed vocabulary and a tokenizer_config.json of its own.
+fs::path directory_with(const std::string& tokenizer_config) {
+  const fs::path directory = test::scratch_dir();
+  fs::copy(test::test_file("parity/model/tiny_llama/tokenizer.json"), directory);
+  std::ofstream(directory / "tokenizer_config.json") << tokenizer_config;
+  return directory;
+}
+
+TEST(TokenizerConfig, NamesEosAsATextOrAsAnAddedToken) {
+  const auto eos = [](const std::string& config) {
+    return Tokenizer::load(directory_with(config)).eos_id();
+  };
+  EXPECT_EQ(eos(R"({"eos_token": "<|im_end|>"})"), 2);
+  EXPECT_EQ(eos(R"({"eos_token": {"content": "<|endoftext|>", "lstrip": false}})"), 0);
+  EXPECT_EQ(eos("{}"), std::nullopt);
+  try {
+    eos(R"({"eos_token": 7})");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Kind::input);
+    EXPECT_NE(std::string(error.what()).find("tokenizer_config.json: eos_token"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(TokenizerConfig, SpacesBeforePunctuationGoOnlyWhereItAsksForThat) {
+  const std::string text = "Wait , he did n't , it 's \" x ' y \" .";
+  const Tokenizer kept = Tokenizer::load(directory_with("{}"));
+  const Tokenizer clean =
+      Tokenizer::load(directory_with(R"({"clean_up_tokenization_spaces": true})"));
+  const auto ids = clean.encode(text);
+  EXPECT_EQ(kept.decode_text(ids), text);
+  EXPECT_EQ(clean.decode(ids), text);
+  EXPECT_EQ(clean.decode_text(ids), "Wait, he didn't, it's \" x'y \".");
+}
+
 using Texts = std::vector<std::string>;
 
 TEST(TokenizerRegex, ClassesAreThoseOfOniguruma) {
