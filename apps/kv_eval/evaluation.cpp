@@ -7,8 +7,8 @@
 #include "kv_eval/report.hpp"
 #include "kvcal/profile/accuracy_plot.hpp"
 #include "kvcal/profile/keep_dump.hpp"
-#include "kvcal/profile/results.hpp"
 #include "kvcal/profile/shards.hpp"
+#include "kvcal/profile/summary.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
@@ -118,12 +118,12 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   if (!flags.shared.output.empty() && !shards.is_finished()) results.save(output);
   shards.finish();
 
-  const auto cells = summarise(results, static_cast<uint64_t>(flags.shared.seed));
-  print_result(flags.shared.json == "-" ? to_json(results, cells) : as_table(results, cells));
+  const auto summary = summarise_all(results, static_cast<uint64_t>(flags.shared.seed));
+  print_result(flags.shared.json == "-" ? to_json(results, summary) : as_table(results, summary));
   if (!flags.shared.json.empty() && flags.shared.json != "-") {
-    write_text_file(flags.shared.json, to_json(results, cells));
+    write_text_file(flags.shared.json, to_json(results, summary));
   }
-  if (!flags.plot.empty()) plot_accuracy(cells, flags.plot);
+  if (!flags.plot.empty()) plot_accuracy(summary.cells, flags.plot);
   return kDone;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kvcal/profile/comparison.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/yaml.hpp"
 #include "shared/heatmap.hpp"
@@ -19,35 +20,125 @@ std::string number(const std::optional<double>& value, int digits) {
   return value ? fmt::format("{:.{}f}", *value, digits) : "-";
 }
 
+std::string interval(const std::optional<double>& low, const std::optional<double>& high) {
+  return low && high ? format_interval(*low, *high) : "";
+}
+
 /// The budget has a column of its own.
 std::string method_name(const Cell& cell) {
   return cell.budget == "full" ? variant_name(cell) : cell.method;
 }
 
-}  // namespace
+bool is_significant(const Cell& cell) {
+  return cell.p_holm && *cell.p_holm <= kSignificance;
+}
 
-std::string as_table(const Results& results, const std::vector<Cell>& cells) {
-  Table table({"<task", "<method", "<visibility", "budget", "tokens", "kept", "of full", "share",
-               "n", "whole", "score", "95% interval", "to full", "its interval", "KL", "top-1",
-               "NLL", "tok/s"});
+std::string outcomes(const Cell& cell) {
+  return fmt::format("{}/{}/{}", cell.wins, cell.ties, cell.losses);
+}
+
+std::string cell_table(const std::vector<Cell>& cells) {
+  const bool has_random =
+      std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.random_delta; });
+  std::vector<std::string> columns = {
+      "<task", "<method", "<visibility", "budget", "tokens",       "kept",    "of full",
+      "share", "n",       "whole",       "score",  "95% interval", "to full", "its interval",
+      "w/t/l", "KL",      "top-1",       "NLL",    "tok/s"};
+  if (has_random) columns.insert(columns.end() - 4, "to random");
+  Table table(columns);
   for (const auto& cell : cells) {
-    const bool is_full = cell.budget == "full";
+    const bool is_compared = !is_full_cache(cell) && cell.paired_delta;
     // "~": the method itself keeps another number of entries than asked.
     const std::string share =
         fmt::format("{}{:.1f}%", cell.is_exact ? "" : "~", 100 * cell.budget_fraction);
-    table.add({cell.task, method_name(cell), cell.visibility, cell.budget,
-               fmt::format("{:.0f}", cell.budget_tokens), format_bytes(cell.kept_bytes),
-               format_bytes(cell.full_bytes), share, std::to_string(cell.n),
-               std::to_string(cell.uncompressed), format_score(cell.score),
-               format_interval(cell.ci_low, cell.ci_high),
-               is_full ? "" : signed_number(cell.paired_delta),
-               is_full || !cell.paired_ci_low
-                   ? ""
-                   : format_interval(*cell.paired_ci_low, *cell.paired_ci_high),
-               number(cell.kl, 3), number(cell.top1_agreement, 2), number(cell.answer_nll, 2),
-               fmt::format("{:.1f}", cell.decode_tokens_per_s)});
+    std::vector<std::string> row = {
+        cell.task,
+        method_name(cell),
+        cell.visibility,
+        cell.budget,
+        fmt::format("{:.0f}", cell.budget_tokens),
+        format_bytes(cell.kept_bytes),
+        format_bytes(cell.full_bytes),
+        share,
+        std::to_string(cell.n),
+        std::to_string(cell.uncompressed),
+        format_score(cell.score),
+        format_interval(cell.ci_low, cell.ci_high),
+        is_compared ? signed_number(cell.paired_delta) + (is_significant(cell) ? "*" : " ") : "",
+        is_compared ? interval(cell.paired_ci_low, cell.paired_ci_high) : "",
+        is_compared ? outcomes(cell) : "",
+        number(cell.kl, 3),
+        number(cell.top1_agreement, 2),
+        number(cell.answer_nll, 2),
+        fmt::format("{:.1f}", cell.decode_tokens_per_s)};
+    if (has_random) {
+      row.insert(row.end() - 4, cell.random_delta ? signed_number(cell.random_delta) : "");
+    }
+    table.add(row);
   }
-  return table.text() + needle_heatmaps(results);
+  return table.text();
+}
+
+/// Many comparisons, and some are called different by chance: how many stay.
+std::string comparison_note(const std::vector<Cell>& cells) {
+  int64_t made = 0, excluding_zero = 0, staying = 0;
+  for (const auto& cell : cells) {
+    if (!cell.p_value) continue;
+    ++made;
+    excluding_zero += cell.paired_ci_low.value_or(0) > 0 || cell.paired_ci_high.value_or(0) < 0;
+    staying += is_significant(cell);
+  }
+  if (made == 0) return "";
+  return fmt::format(
+      "{} differences to the full cache: {} have an interval without 0, {} stay (*) with Holm's "
+      "correction for {} comparisons\n",
+      made, excluding_zero, staying, made);
+}
+
+std::string limit_notes(const std::vector<Cell>& cells) {
+  std::string text, previous;
+  for (const auto& cell : cells) {
+    const std::string panel = cell.task + " " + cell.visibility;
+    if (cell.limit.empty() || panel == previous) continue;
+    previous = panel;
+    text += cell.limit == kFloor
+                ? fmt::format(
+                      "{}: floor: the full cache itself scores at most {}, there is "
+                      "nothing to lose\n",
+                      panel, kFloorScore)
+                : fmt::format(
+                      "{}: ceiling: every compressed variant scores {} or more, there is "
+                      "no room to differ\n",
+                      panel, kCeilingScore);
+  }
+  return text;
+}
+
+std::string notes(const std::vector<Cell>& cells) {
+  const std::string text = comparison_note(cells) + limit_notes(cells);
+  return text.empty() ? "" : "\n" + text;
+}
+
+std::string area_table(const std::vector<Area>& areas) {
+  Table table({"<task", "<method", "<visibility", "budgets", "from share", "to", "n", "area",
+               "95% interval", "of full's", "its interval"});
+  for (const auto& area : areas) {
+    table.add({area.task, area.method, area.visibility, std::to_string(area.budgets),
+               fmt::format("{:.1f}%", 100 * area.share_low),
+               fmt::format("{:.1f}%", 100 * area.share_high), std::to_string(area.n),
+               format_score(area.area), interval(area.ci_low, area.ci_high),
+               number(area.relative_to_full, 3),
+               interval(area.relative_ci_low, area.relative_ci_high)});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+std::string as_table(const Results& results, const Summary& summary) {
+  std::string text = cell_table(summary.cells) + notes(summary.cells);
+  if (!summary.areas.empty()) text += "\n" + area_table(summary.areas);
+  return text + needle_heatmaps(results);
 }
 
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {

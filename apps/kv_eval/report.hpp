@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "kv_eval/plan.hpp"
-#include "kvcal/profile/results.hpp"
+#include "kvcal/profile/summary.hpp"
 
 namespace kvcal {
 
-/// One line a cell, then the needle heatmaps.
-std::string as_table(const Results& results, const std::vector<Cell>& cells);
+/// One line a cell, notes on what was compared, areas, then the needle heatmaps.
+std::string as_table(const Results& results, const Summary& summary);
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
 std::string list_methods();
 std::string list_tasks();

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numeric>
 
 #include "kvcal/compress/error.hpp"
@@ -13,49 +12,6 @@ namespace kvcal {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-/// Bootstrap needs only the sum and the size of each cluster.
-struct Cluster {
-  double sum = 0;
-  int64_t size = 0;
-};
-
-std::vector<Cluster> cluster_sums(std::span<const double> values,
-                                  std::span<const int64_t> clusters) {
-  std::map<int64_t, Cluster> sums;
-  for (size_t i = 0; i < values.size(); ++i) {
-    Cluster& cluster = sums[clusters.empty() ? static_cast<int64_t>(i) : clusters[i]];
-    cluster.sum += values[i];
-    ++cluster.size;
-  }
-  std::vector<Cluster> list;
-  for (const auto& [index, cluster] : sums) list.push_back(cluster);
-  return list;
-}
-
-/// Upper half of the bits, scaled: the bias is below count / 2^32.
-size_t draw_index(uint64_t bits, size_t count) {
-  return ((bits >> 32) * count) >> 32;
-}
-
-double resampled_mean(const std::vector<Cluster>& clusters, uint64_t seed, uint64_t resample) {
-  Cluster total;
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    const uint64_t bits = random_bits(seed, resample * clusters.size() + i);
-    const Cluster& drawn = clusters[draw_index(bits, clusters.size())];
-    total.sum += drawn.sum;
-    total.size += drawn.size;
-  }
-  return total.sum / static_cast<double>(total.size);
-}
-
-/// Linear between the two nearest order statistics (numpy's default).
-double quantile(const std::vector<double>& sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 /// 1-based; equal values share the mean of their places.
 std::vector<double> average_ranks(std::span<const double> values) {
@@ -87,31 +43,6 @@ void require_pairs(size_t a, size_t b, std::string_view what) {
 }
 
 }  // namespace
-
-Interval bootstrap_mean(std::span<const double> values, std::span<const int64_t> clusters,
-                        double level, int64_t resamples, uint64_t seed) {
-  require(level > 0 && level < 1, Kind::config, "bootstrap: level = {}, need 0 < level < 1", level);
-  require(resamples >= 1, Kind::config, "bootstrap: resamples = {}, need >= 1", resamples);
-  if (!clusters.empty()) require_pairs(values.size(), clusters.size(), "bootstrap clusters");
-  const auto sums = cluster_sums(values, clusters);
-  if (sums.size() < 2) return {kNaN, kNaN};
-  std::vector<double> means(resamples);
-  for (int64_t i = 0; i < resamples; ++i) means[i] = resampled_mean(sums, seed, i);
-  if (std::any_of(means.begin(), means.end(), [](double mean) { return std::isnan(mean); })) {
-    return {kNaN, kNaN};
-  }
-  std::sort(means.begin(), means.end());
-  return {quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)};
-}
-
-Interval bootstrap_paired(std::span<const double> a, std::span<const double> b,
-                          std::span<const int64_t> clusters, double level, int64_t resamples,
-                          uint64_t seed) {
-  require_pairs(a.size(), b.size(), "bootstrap pairs");
-  std::vector<double> differences(a.size());
-  std::transform(a.begin(), a.end(), b.begin(), differences.begin(), std::minus<>());
-  return bootstrap_mean(differences, clusters, level, resamples, seed);
-}
 
 double spearman(std::span<const double> a, std::span<const double> b) {
   require_pairs(a.size(), b.size(), "spearman");

@@ -1,52 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cells: means over samples with their intervals, and their JSON.
+// Cells: means over samples with their intervals, and what they are compared with.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <tuple>
 
-#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/comparison.hpp"
 #include "kvcal/profile/results.hpp"
-#include "kvcal/profile/statistics.hpp"
 
 namespace kvcal {
 namespace {
 
-using Json = nlohmann::ordered_json;
-using Group = std::vector<const SampleRecord*>;
-using Baselines = std::map<std::tuple<std::string, std::string, std::string, std::string>, double>;
-
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-bool is_baseline(const SampleRecord& record) {
-  return record.method == "full" && (record.mask.empty() || record.mask == "none");
-}
-
-auto baseline_key(const SampleRecord& r) {
-  return std::tuple(r.task, r.metric, r.visibility, r.sample);
-}
-
-/// Samples that no compression touched are left out, except for the full cache, which never
-/// compresses.
-bool counts(const SampleRecord& record) {
-  return record.method == "full" || !record.uncompressed;
-}
-
-std::vector<Group> group_records(const std::vector<SampleRecord>& records) {
-  std::map<std::vector<std::string>, size_t> places;
-  std::vector<Group> groups;
-  for (const auto& r : records) {
-    const auto [found, is_new] = places.try_emplace(
-        {r.task, r.metric, r.method, r.visibility, r.mask, r.budget}, groups.size());
-    if (is_new) groups.emplace_back();
-    groups[found->second].push_back(&r);
-  }
-  return groups;
-}
-
 template <class Value>
-double mean_of(const Group& group, Value&& value) {
+double mean_of(const RecordGroup& group, Value&& value) {
   double sum = 0;
   for (const auto* record : group) sum += static_cast<double>(value(*record));
   return group.empty() ? kNaN : sum / static_cast<double>(group.size());
@@ -58,48 +26,91 @@ double mean_of(const std::vector<double>& values) {
   return values.empty() ? kNaN : sum / static_cast<double>(values.size());
 }
 
-/// Index of the document; a sample without one is a cluster of its own.
-std::vector<int64_t> clusters_of(const Group& group) {
-  std::map<std::string, int64_t> documents;
-  std::vector<int64_t> clusters;
-  int64_t next = 0;
-  for (const auto* record : group) {
-    if (record->document.empty()) {
-      clusters.push_back(next++);
-      continue;
-    }
-    const auto [found, is_new] = documents.try_emplace(record->document, next);
-    if (is_new) ++next;
-    clusters.push_back(found->second);
-  }
-  return clusters;
-}
-
 std::optional<double> if_number(double value) {
   return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
-/// Paired with the full cache on the same samples.
-void compare_with_full(Cell& cell, const Group& group, const Baselines& baselines, uint64_t seed) {
-  Group paired;
-  std::vector<double> scores, full_scores;
-  for (const auto* record : group) {
-    const auto found = baselines.find(baseline_key(*record));
-    if (found == baselines.end()) continue;
-    paired.push_back(record);
-    scores.push_back(record->score);
-    full_scores.push_back(found->second);
+/// What a variant is compared with: the full cache, and `random` at the same budget.
+struct Yardsticks {
+  using Key = std::vector<std::string>;
+  std::map<Key, const RecordGroup*> full, random;
+
+  explicit Yardsticks(const std::vector<RecordGroup>& groups) {
+    for (const auto& group : groups) {
+      const SampleRecord& first = *group.front();
+      if (is_full_cache(first)) full.emplace(full_key(first), &group);
+      if (first.method == "random") random.emplace(random_key(first), &group);
+    }
   }
-  const double full = mean_of(full_scores);
-  cell.paired_delta = if_number(mean_of(scores) - full);
-  if (full > 0) cell.relative_to_full = mean_of(scores) / full;
-  const Interval interval =
-      bootstrap_paired(scores, full_scores, clusters_of(paired), 0.95, 2000, seed);
-  cell.paired_ci_low = if_number(interval.low);
-  cell.paired_ci_high = if_number(interval.high);
+  static Key full_key(const SampleRecord& r) { return {r.task, r.metric, r.visibility}; }
+  static Key random_key(const SampleRecord& r) {
+    return {r.task, r.metric, r.visibility, r.mask, r.budget};
+  }
+};
+
+void compare_with_full(Cell& cell, const RecordGroup& group, const RecordGroup& full,
+                       uint64_t seed) {
+  const Comparison found = compare(pair_by_sample(group, full), {.seed = seed});
+  cell.paired_delta = if_number(found.delta);
+  cell.paired_ci_low = if_number(found.delta_interval.low);
+  cell.paired_ci_high = if_number(found.delta_interval.high);
+  cell.relative_to_full = if_number(found.ratio);
+  cell.relative_ci_low = if_number(found.ratio_interval.low);
+  cell.relative_ci_high = if_number(found.ratio_interval.high);
+  cell.wins = found.wins, cell.ties = found.ties, cell.losses = found.losses;
+  if (!is_full_cache(*group.front())) cell.p_value = if_number(found.p_value);
 }
 
-void measure_sizes(Cell& cell, const Group& group, const ModelIdentity& model) {
+void compare_with_random(Cell& cell, const RecordGroup& group, const RecordGroup& random,
+                         uint64_t seed) {
+  const Comparison found = compare(pair_by_sample(group, random), {.seed = seed});
+  cell.random_delta = if_number(found.delta);
+  cell.random_ci_low = if_number(found.delta_interval.low);
+  cell.random_ci_high = if_number(found.delta_interval.high);
+}
+
+void compare_with_yardsticks(Cell& cell, const RecordGroup& group, const Yardsticks& yardsticks,
+                             uint64_t seed) {
+  const SampleRecord& first = *group.front();
+  const auto full = yardsticks.full.find(Yardsticks::full_key(first));
+  if (full != yardsticks.full.end()) compare_with_full(cell, group, *full->second, seed);
+  const auto random = yardsticks.random.find(Yardsticks::random_key(first));
+  if (random != yardsticks.random.end() && random->second != &group) {
+    compare_with_random(cell, group, *random->second, seed);
+  }
+}
+
+/// The family: every difference to the full cache in the table.
+void adjust_p_values(std::vector<Cell>& cells) {
+  std::vector<double> p_values;
+  for (const auto& cell : cells) p_values.push_back(cell.p_value.value_or(kNaN));
+  const auto adjusted = holm(p_values);
+  for (size_t i = 0; i < cells.size(); ++i) cells[i].p_holm = if_number(adjusted[i]);
+}
+
+/// The cells of one task and visibility are flagged together.
+void flag_limits(std::vector<Cell>& cells) {
+  struct Range {
+    double full = kNaN, least_compressed = kNaN;
+  };
+  std::map<std::vector<std::string>, Range> ranges;
+  const auto key = [](const Cell& cell) {
+    return std::vector<std::string>{cell.task, cell.metric, cell.visibility};
+  };
+  for (const auto& cell : cells) {
+    Range& range = ranges[key(cell)];
+    if (is_full_cache(cell)) range.full = cell.score;
+    if (cell.budget != "full")
+      range.least_compressed = std::fmin(range.least_compressed, cell.score);
+  }
+  for (auto& cell : cells) {
+    const Range& range = ranges[key(cell)];
+    if (range.full <= kFloorScore) cell.limit = kFloor;
+    if (range.least_compressed >= kCeilingScore) cell.limit = kCeiling;
+  }
+}
+
+void measure_sizes(Cell& cell, const RecordGroup& group, const ModelIdentity& model) {
   cell.budget_tokens = mean_of(group, [](const auto& r) { return r.budget_tokens; });
   cell.budget_fraction = mean_of(group, [&](const SampleRecord& r) {
     return static_cast<double>(r.kept_entries) /
@@ -111,7 +122,7 @@ void measure_sizes(Cell& cell, const Group& group, const ModelIdentity& model) {
 
 /// Mean over the samples where `value` was measured.
 template <class Value>
-std::optional<double> mean_measured(const Group& group, Value&& value) {
+std::optional<double> mean_measured(const RecordGroup& group, Value&& value) {
   std::vector<double> measured;
   for (const auto* record : group) {
     if (!std::isnan(value(*record))) measured.push_back(value(*record));
@@ -119,24 +130,24 @@ std::optional<double> mean_measured(const Group& group, Value&& value) {
   return if_number(mean_of(measured));
 }
 
-void measure_fidelity(Cell& cell, const Group& group) {
+void measure_fidelity(Cell& cell, const RecordGroup& group) {
   cell.kl = mean_measured(group, [](const auto& r) { return r.kl; });
   cell.top1_agreement = mean_measured(group, [](const auto& r) { return r.top1_agreement; });
   cell.answer_nll = mean_measured(group, [](const auto& r) { return r.answer_nll; });
   cell.full_answer_nll = mean_measured(group, [](const auto& r) { return r.full_answer_nll; });
 }
 
-void measure_speed(Cell& cell, const Group& group) {
+void measure_speed(Cell& cell, const RecordGroup& group) {
   cell.prefill_s = mean_of(group, [](const auto& r) { return r.prefill_s; });
   const double decode_s = mean_of(group, [](const auto& r) { return r.decode_s; });
   const double tokens = mean_of(group, [](const auto& r) { return r.generated_tokens; });
   cell.decode_tokens_per_s = decode_s > 0 ? tokens / decode_s : kNaN;
 }
 
-Cell cell_of(const Group& all, const ModelIdentity& model, const Baselines& baselines,
+Cell cell_of(const RecordGroup& all, const ModelIdentity& model, const Yardsticks& yardsticks,
              uint64_t seed) {
   const SampleRecord& first = *all.front();
-  Group group;
+  RecordGroup group;
   for (const auto* record : all) {
     if (counts(*record)) group.push_back(record);
   }
@@ -147,59 +158,28 @@ Cell cell_of(const Group& all, const ModelIdentity& model, const Baselines& base
   cell.uncompressed = static_cast<int64_t>(all.size() - group.size());
   std::vector<double> scores;
   for (const auto* record : group) scores.push_back(record->score);
-  const Interval interval = bootstrap_mean(scores, clusters_of(group), 0.95, 2000, seed);
+  const Interval interval = bootstrap_mean(scores, document_clusters(group), 0.95, 2000, seed);
   cell.score = mean_of(scores), cell.ci_low = interval.low, cell.ci_high = interval.high;
   measure_sizes(cell, group, model);
   measure_fidelity(cell, group);
   measure_speed(cell, group);
   for (const auto* record : group) cell.is_exact &= record->is_exact;
-  compare_with_full(cell, group, baselines, seed);
+  compare_with_yardsticks(cell, all, yardsticks, seed);
   return cell;
-}
-
-/// A field list as a JSON object: NaN and nullopt become null.
-struct JsonFields {
-  Json object = Json::object();
-  template <class T>
-  void operator()(const char* name, const T& value) {
-    object[name] = value;
-  }
-  void operator()(const char* name, double value) {
-    object[name] = std::isfinite(value) ? Json(value) : Json();
-  }
-  void operator()(const char* name, const std::optional<double>& value) {
-    (*this)(name, value.value_or(kNaN));
-  }
-};
-
-template <class Record>
-Json json_of(const Record& record) {
-  JsonFields fields;
-  Record::fields(record, fields);
-  return fields.object;
 }
 
 }  // namespace
 
 std::vector<Cell> summarise(const Results& results, uint64_t seed) {
-  Baselines baselines;
-  for (const auto& record : results.records) {
-    if (is_baseline(record)) baselines.emplace(baseline_key(record), record.score);
-  }
+  const auto groups = group_by_variant(results.records);
+  const Yardsticks yardsticks(groups);
   std::vector<Cell> cells;
-  for (const auto& group : group_records(results.records)) {
-    cells.push_back(cell_of(group, results.model, baselines, seed));
+  for (const auto& group : groups) {
+    cells.push_back(cell_of(group, results.model, yardsticks, seed));
   }
+  adjust_p_values(cells);
+  flag_limits(cells);
   return cells;
-}
-
-std::string to_json(const Results& results, const std::vector<Cell>& cells) {
-  Json root = {{"format", "kvcal.results/1"}};
-  root["provenance"] = json_of(results.provenance);
-  root["model"] = json_of(results.model);
-  root["cells"] = Json::array();
-  for (const auto& cell : cells) root["cells"].push_back(json_of(cell));
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace kvcal

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kvcal/profile/results.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +7,7 @@
 #include "../../libprofile/store/hdf5.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/keep_dump.hpp"
+#include "kvcal/profile/summary.hpp"
 #include "support/paths.hpp"
 #include "support/structure.hpp"
 
@@ -156,7 +155,7 @@ TEST(Results, WithoutAFullCacheNothingIsPaired) {
 
 TEST(Results, JsonHasEveryFieldAndNullWhereNothingWasMeasured) {
   const Results results = small_results();
-  const auto json = nlohmann::json::parse(to_json(results, summarise(results, 1)));
+  const auto json = nlohmann::json::parse(to_json(results, summarise_all(results, 1)));
   EXPECT_EQ(json["format"], "kvcal.results/1");
   EXPECT_EQ(json["provenance"]["tool"], "kv-eval 0.1.0 (abc1234)");
   EXPECT_EQ(json["model"]["layers"], 2);

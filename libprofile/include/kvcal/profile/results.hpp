@@ -96,6 +96,13 @@ struct Cell {
   double ci_low = 0, ci_high = 0;
   /// Against the unmasked full cache on the same samples: score / its score, and score - its score.
   std::optional<double> relative_to_full, paired_delta, paired_ci_low, paired_ci_high;
+  std::optional<double> relative_ci_low, relative_ci_high;
+  int64_t wins = 0, ties = 0, losses = 0;  ///< samples against the full cache
+  /// Two-sided, of "as good as the full cache"; adjusted by Holm over all such cells.
+  std::optional<double> p_value, p_holm;
+  /// score - the score of `random` at the same budget on the same samples.
+  std::optional<double> random_delta, random_ci_low, random_ci_high;
+  std::string limit;  ///< kFloor, kCeiling or empty
   /// Means over the samples where they were measured.
   std::optional<double> kl, top1_agreement, answer_nll, full_answer_nll;
   double prefill_s = 0;            ///< mean over samples
@@ -115,8 +122,21 @@ struct Cell {
     v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
     v("full_answer_nll", self.full_answer_nll), v("prefill_s", self.prefill_s);
     v("decode_tokens_per_s", self.decode_tokens_per_s), v("is_exact", self.is_exact);
+    v("relative_ci_low", self.relative_ci_low), v("relative_ci_high", self.relative_ci_high);
+    v("wins", self.wins), v("ties", self.ties), v("losses", self.losses);
+    v("p_value", self.p_value), v("p_holm", self.p_holm), v("random_delta", self.random_delta);
+    v("random_ci_low", self.random_ci_low), v("random_ci_high", self.random_ci_high);
+    v("limit", self.limit);
   }
 };
+
+/// Where the scores of a task cannot tell variants apart. Floor: the full cache itself scores no
+/// more than kFloorScore, so there is nothing to lose. Ceiling: every compressed variant scores at
+/// least kCeilingScore, so there is no room to differ.
+inline constexpr const char* kFloor = "floor";
+inline constexpr const char* kCeiling = "ceiling";
+inline constexpr double kFloorScore = 0.05;
+inline constexpr double kCeilingScore = 0.95;
 
 /// How people are told which variant a record or cell is of: "full", "full without srh:10",
 /// "snapkv@5%".
@@ -128,10 +148,13 @@ std::string variant_name(const Row& row) {
   return name;
 }
 
+/// What everything is compared with: the full cache without a mask.
+template <class Row>
+bool is_full_cache(const Row& row) {
+  return row.method == "full" && (row.mask.empty() || row.mask == "none");
+}
+
 /// Cells in order of first appearance. Intervals: bootstrap over samples, clustered by document.
 std::vector<Cell> summarise(const Results& results, uint64_t seed);
-
-/// `kvcal.results/1` JSON: provenance and cells.
-std::string to_json(const Results& results, const std::vector<Cell>& cells);
 
 }  // namespace kvcal
