@@ -6,12 +6,12 @@
 int main(int argc, char** argv) {
   using namespace kvcal;
   ReportFlags flags;
-  const AppInfo info{
-      "kv-report",
-      "Makes one self-contained HTML page of results, with every plot as SVG and PNG and a table for "
-      "pull requests.",
-      "  kv-report results.h5 --profile profile.h5 --output report\n"
-      "  kv-report niah.h5 longbench.h5 --output report --force"};
+  const AppInfo info{"kv-report",
+                     "Makes one self-contained HTML page of results, with every plot as SVG and "
+                     "PNG and a table for "
+                     "pull requests.",
+                     "  kv-report results.h5 --profile profile.h5 --output report\n"
+                     "  kv-report niah.h5 longbench.h5 --output report --force"};
   return run_app(
       argc, argv, info, [&](CLI::App& app) { add_report_flags(app, flags); },
       [&](CLI::App&) { return report(flags); });

@@ -17,7 +17,7 @@ std::string cell_html(const TableCell& cell, bool is_first) {
   if (cell.number && std::isfinite(*cell.number)) {
     html += fmt::format(" data-value=\"{:.10g}\"", *cell.number);
   }
-  html += ">" + escape_html(cell.text);
+  html += fmt::format(">{}", escape_html(cell.text));
   if (!cell.below.empty()) html += fmt::format("<small>{}</small>", escape_html(cell.below));
   return html + (is_first ? "</th>" : "</td>");
 }

@@ -13,9 +13,9 @@ namespace kvcal::report {
 std::string heading(std::string_view title, std::string_view addition = "");
 
 struct TableCell {
-  std::string text;               ///< plain; escaped when written
-  std::optional<double> number;   ///< sorts by it, and stands right
-  std::string below;              ///< second line, small (an interval)
+  std::string text;              ///< plain; escaped when written
+  std::optional<double> number;  ///< sorts by it, and stands right
+  std::string below;             ///< second line, small (an interval)
 };
 
 /// A table that scrolls inside its own frame. Text columns stand left, columns of numbers right.

@@ -41,14 +41,16 @@ std::string table(const Panel& panel) {
 
 std::string make_summary(const ReportData& data) {
   const auto& provenance = data.results.provenance;
-  std::string text = fmt::format("### KV-cache compression of {}\n",
-                                 escape_markdown(data.results.model.name));
+  std::string text =
+      fmt::format("### KV-cache compression of {}\n", escape_markdown(data.results.model.name));
   for (const auto& panel : panels_of(data.cells)) text += table(panel);
   text += fmt::format(
-      "\nMean score with its 95% bootstrap interval over n samples; `to full`: paired difference to "
-      "the full cache; `KL`: nats a token, from the full cache's distribution.\n{}, weights `{}`.\n",
-      escape_markdown(fmt::format("{}, {} on {}", provenance.tool, provenance.dtype,
-                                  provenance.device)),
+      "\nMean score with its 95% bootstrap interval over n samples; `to full`: paired difference "
+      "to "
+      "the full cache; `KL`: nats a token, from the full cache's distribution.\n{}, weights "
+      "`{}`.\n",
+      escape_markdown(
+          fmt::format("{}, {} on {}", provenance.tool, provenance.dtype, provenance.device)),
       data.results.model.weights_sha256.substr(0, 12));
   return text;
 }

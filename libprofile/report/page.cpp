@@ -29,12 +29,14 @@ std::string declare(std::string_view Colour::*value) {
 /// Paper is white, whatever the screen is.
 std::string colours() {
   return fmt::format(
-      ":root{{color-scheme:light dark;{}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}",
+      ":root{{color-scheme:light dark;{}}}\n@media screen and "
+      "(prefers-color-scheme:dark){{:root{{{}}}}}",
       declare(&Colour::light), declare(&Colour::dark));
 }
 
 template <class Row>
-std::string distinct(const std::vector<Row>& rows, const std::function<std::string(const Row&)>& text) {
+std::string distinct(const std::vector<Row>& rows,
+                     const std::function<std::string(const Row&)>& text) {
   std::vector<std::string> found;
   for (const auto& row : rows) {
     const std::string value = text(row);
@@ -74,8 +76,7 @@ std::string facts(const ReportData& data) {
       {"full cache (mean, largest task)", full_cache(data)},
       {"computed in", fmt::format("{} on {}", of_sources(data, &Provenance::dtype),
                                   of_sources(data, &Provenance::device))},
-      {"run", days_of(data)},
-      {"by", of_sources(data, &Provenance::tool)}};
+      {"run", days_of(data)}};
   std::string html = "<dl class=\"glance\">\n";
   for (const auto& [name, value] : all) {
     if (value.empty()) continue;
@@ -108,7 +109,8 @@ std::string sections(const Contents& contents,
                         info->title, info->lead);
     for (const auto& part : section.parts) {
       const auto* figure = std::get_if<Figure>(&part);
-      html += figure != nullptr ? figure_html(*figure, svg_of(*figure)) : std::get<std::string>(part);
+      html +=
+          figure != nullptr ? figure_html(*figure, svg_of(*figure)) : std::get<std::string>(part);
     }
     html += "</section>\n";
   }
@@ -179,7 +181,8 @@ std::string fill(std::string_view text,
 
 std::string make_page(const ReportData& data, const Contents& contents,
                       const std::function<std::string(const Figure&)>& svg_of) {
-  const std::string model = data.results.model.name.empty() ? "unnamed model" : data.results.model.name;
+  const std::string model =
+      data.results.model.name.empty() ? "unnamed model" : data.results.model.name;
   const std::map<std::string_view, std::string> values = {
       {"title", escape_html(fmt::format("{}: KV-cache compression", model))},
       {"heading", escape_html(model)},
@@ -191,7 +194,8 @@ std::string make_page(const ReportData& data, const Contents& contents,
       {"navigation", navigation(contents)},
       {"sections", sections(contents, svg_of)},
       {"notes", notes(contents)},
-      {"files", escape_html(distinct<Source>(data.sources, [](const Source& s) { return s.file.string(); }))}};
+      {"files", escape_html(distinct<Source>(data.sources,
+                                             [](const Source& s) { return s.file.string(); }))}};
   return fill(kPageSkeleton, [&](std::string_view name) {
     const auto value = values.find(name);
     require(value != values.end(), Kind::internal, "page.html: nothing is known as '{}'", name);

@@ -13,8 +13,8 @@ namespace kvcal::report {
 
 struct Panel {
   std::string task, metric, visibility;
-  const Cell* full = nullptr;        ///< the full cache without a mask, if it ran
-  std::vector<const Cell*> variants; ///< compressed, without a mask, n > 0; in order of appearance
+  const Cell* full = nullptr;         ///< the full cache without a mask, if it ran
+  std::vector<const Cell*> variants;  ///< compressed, without a mask, n > 0; in order of appearance
   std::vector<const Cell*> masked;
 
   std::string title() const;  ///< "niah, aware"

@@ -30,11 +30,12 @@ void require_mergeable(const Results& first, const Results& next, const fs::path
 
 void require_equal(const SampleRecord& a, const SampleRecord& b, const fs::path& file_of_a,
                    const fs::path& file_of_b) {
-  require(a.score == b.score && a.prediction == b.prediction, Kind::input,
-          "{} and {} disagree on task '{}', sample '{}', {} ({}): scores {} and {}; compare runs of "
-          "one build and configuration",
-          file_of_a.string(), file_of_b.string(), a.task, a.sample, variant_name(a), a.visibility,
-          a.score, b.score);
+  require(
+      a.score == b.score && a.prediction == b.prediction, Kind::input,
+      "{} and {} disagree on task '{}', sample '{}', {} ({}): scores {} and {}; compare runs of "
+      "one build and configuration",
+      file_of_a.string(), file_of_b.string(), a.task, a.sample, variant_name(a), a.visibility,
+      a.score, b.score);
 }
 
 struct Variant {
@@ -46,7 +47,8 @@ struct Variant {
 /// By task, metric and visibility: every variant must have run on the same samples.
 void require_paired(const std::vector<SampleRecord>& records, const std::vector<size_t>& file_of,
                     std::span<const fs::path> files) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::map<std::string, Variant>> groups;
+  std::map<std::tuple<std::string, std::string, std::string>, std::map<std::string, Variant>>
+      groups;
   for (size_t i = 0; i < records.size(); ++i) {
     const auto& r = records[i];
     auto& variant = groups[{r.task, r.metric, r.visibility}][variant_name(r)];
@@ -110,9 +112,12 @@ ReportData gather(std::span<const fs::path> files, const fs::path& profile) {
   if (!profile.empty()) {
     data.profile = Profile::load(profile);
     data.profile_file = profile;
+    data.profile_sha256 = sha256_of_file(profile);
     require_same_model(data.profile->model, data.results.model, profile);
   }
-  data.cells = summarise(data.results, static_cast<uint64_t>(data.results.provenance.seed));
+  const auto seed = static_cast<uint64_t>(data.results.provenance.seed);
+  data.cells = summarise(data.results, seed);
+  data.areas = areas(data.results, seed);
   data.styles = StyleBook(series_names(data.cells));
   return data;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kvcal/profile/area.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/results.hpp"
 #include "report/plot/theme.hpp"
@@ -24,16 +25,19 @@ struct Source {
 struct ReportData {
   Results results;  ///< records of all files; model and provenance of the first
   std::vector<Cell> cells;
+  std::vector<Area> areas;
   std::vector<Source> sources;
   std::optional<Profile> profile;
   std::filesystem::path profile_file;
-  StyleBook styles{{}};  ///< of methods and masks
+  std::string profile_sha256;  ///< of the file
+  StyleBook styles{{}};        ///< of methods and masks
   int64_t samples_per_task = 4;
 };
 
 /// Results side by side. A record that two files share (the full cache, mostly) counts once.
-/// @throws Error{input} another model, dtype or prediction for the same sample and variant; variants
-/// of one task that were measured on different samples: such a comparison would not be paired
+/// @throws Error{input} another model, dtype or prediction for the same sample and variant;
+/// variants of one task that were measured on different samples: such a comparison would not be
+/// paired
 Results merge_results(std::span<const Results> results,
                       std::span<const std::filesystem::path> files);
 

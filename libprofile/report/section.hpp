@@ -19,8 +19,8 @@ struct Section {
   /// In order; a string is HTML, escaped where it has to be.
   std::vector<std::variant<std::string, Figure>> parts;
 
-  void add(std::string html) { parts.emplace_back(std::move(html)); }
-  void add(Figure figure) { parts.emplace_back(std::move(figure)); }
+  void add(std::string html);
+  void add(std::optional<Figure> figure);  ///< nothing for nullopt
   bool is_empty() const { return parts.empty(); }
 };
 
@@ -29,10 +29,10 @@ struct Section {
 namespace kvcal {
 
 struct SectionInfo {
-  std::string_view name;   ///< anchor
-  int order;               ///< on the page, ascending
+  std::string_view name;  ///< anchor
+  int order;              ///< on the page, ascending
   std::string_view title;
-  std::string_view lead;   ///< HTML: what to read, and how; one or two sentences
+  std::string_view lead;  ///< HTML: what to read, and how; one or two sentences
   /// Said once at the end of the page when make() gives nothing; empty: left out without a word.
   std::string_view absent;
   report::Section (*make)(const report::ReportData& data);

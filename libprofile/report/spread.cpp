@@ -2,31 +2,28 @@
 #include "report/spread.hpp"
 
 #include <cmath>
-#include <map>
+
+#include "kvcal/profile/comparison.hpp"
 
 namespace kvcal::report {
 namespace {
 
 bool is_of(const SampleRecord& r, const Cell& cell) {
   return r.task == cell.task && r.metric == cell.metric && r.visibility == cell.visibility &&
-         r.method == cell.method && r.budget == cell.budget && r.mask == cell.mask &&
-         (r.method == "full" || !r.uncompressed);
+         r.method == cell.method && r.budget == cell.budget && r.mask == cell.mask;
 }
 
 }  // namespace
 
 Interval spread_of(const ReportData& data, const Cell& cell, double SampleRecord::*column) {
+  RecordGroup group;
   std::vector<double> values;
-  std::vector<int64_t> clusters;
-  std::map<std::string, int64_t> documents;
   for (const auto& record : data.results.records) {
-    if (!is_of(record, cell) || std::isnan(record.*column)) continue;
+    if (!is_of(record, cell) || !counts(record) || std::isnan(record.*column)) continue;
+    group.push_back(&record);
     values.push_back(record.*column);
-    // A sample without a document is a cluster of its own.
-    const std::string name = record.document.empty() ? "/" + record.sample : record.document;
-    clusters.push_back(documents.try_emplace(name, documents.size()).first->second);
   }
-  return bootstrap_mean(values, clusters, 0.95, 2000,
+  return bootstrap_mean(values, document_clusters(group), 0.95, 2000,
                         static_cast<uint64_t>(data.results.provenance.seed));
 }
 

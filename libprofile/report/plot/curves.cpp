@@ -5,37 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "report/plot/gnuplot.hpp"
+#include "report/plot/labels.hpp"
 #include "report/text/escape.hpp"
 
 namespace kvcal::report {
 namespace {
 
-constexpr int kPlotWidth = 354, kPlotHeight = 290;   // inside the axes, CSS pixels
-constexpr int kLeft = 72, kAround = 84;              // room beside and above and below them
-constexpr int kLabelHeight = 16, kLabelWidth = 7;    // of a line, of a character
+constexpr int kPlotWidth = 354, kPlotHeight = 290;      // inside the axes, CSS pixels
+constexpr int kLeft = 72, kAround = 84;                 // room beside and above and below them
+constexpr int kLabelHeight = 16, kLabelWidth = 7;       // of a line, of a character
 constexpr size_t kUsualLabel = 19, kLongestLabel = 32;  // characters
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value), high = std::max(high, value);
-  }
-};
-
-/// The next of 1, 1.5, 2, 3, 5, 7.5, 10, ... above.
-double round_up(double value) {
-  if (!(value > 0)) return 1;
-  const double decade = std::pow(10, std::floor(std::log10(value)));
-  for (double step : {1.0, 1.5, 2.0, 3.0, 5.0, 7.5}) {
-    if (value <= step * decade * (1 + 1e-9)) return step * decade;
-  }
-  return 10 * decade;
-}
 
 Range x_range(const CurveChart& chart) {
   Range range;
@@ -51,21 +32,11 @@ Range y_range(const CurveChart& chart) {
   Range range;
   if (chart.reference) range.add(chart.reference->y);
   for (const auto& curve : chart.curves) {
-    for (const auto& point : curve.points) range.add(point.y), range.add(point.low), range.add(point.high);
+    for (const auto& point : curve.points)
+      range.add(point.y), range.add(point.low), range.add(point.high);
   }
   if (chart.y_scale == Scale::log) return {range.low / 1.3, range.high * 1.3};
   return {0, 1.02 * chart.y_limit.value_or(round_up(range.high))};  // a line on the rim is seen
-}
-
-/// Share of the axis, 0 at its lower end.
-double place_on(const Range& range, Scale scale, double value) {
-  if (scale == Scale::log) return std::log(value / range.low) / std::log(range.high / range.low);
-  return (value - range.low) / (range.high - range.low);
-}
-
-double value_at(const Range& range, Scale scale, double place) {
-  if (scale == Scale::log) return range.low * std::pow(range.high / range.low, place);
-  return range.low + place * (range.high - range.low);
 }
 
 /// A logarithmic axis can show no zero.
@@ -152,7 +123,9 @@ class Drawing {
     series_.push_back(of_series);
   }
 
-  std::string script() const { return "$one << EOD\n0\nEOD\n" + data_ + "plot " + elements_ + "\n"; }
+  std::string script() const {
+    return fmt::format("$one << EOD\n0\nEOD\n{}plot {}\n", data_, elements_);
+  }
   const std::vector<std::string>& series() const { return series_; }
 
  private:
@@ -169,9 +142,11 @@ struct EndLabel {
 std::vector<EndLabel> end_labels(const CurveChart& chart, const Range& x) {
   std::vector<EndLabel> labels;
   for (const auto& curve : chart.curves) {
-    labels.push_back({curve.name, curve.style.colour, curve.points.back().x, curve.points.back().y});
+    labels.push_back(
+        {curve.name, curve.style.colour, curve.points.back().x, curve.points.back().y});
   }
-  if (chart.reference) labels.push_back({chart.reference->name, &kQuiet, x.high, chart.reference->y});
+  if (chart.reference)
+    labels.push_back({chart.reference->name, &kQuiet, x.high, chart.reference->y});
   return labels;
 }
 
@@ -180,13 +155,12 @@ std::string label_ends(const CurveChart& chart, const Range& x, const Range& y, 
                        Drawing& drawing) {
   const auto labels = end_labels(chart, x);
   std::vector<double> wanted;
-  for (const auto& label : labels) wanted.push_back(height * place_on(y, chart.y_scale, label.y));
+  for (const auto& label : labels) wanted.push_back(height * y.place_of(label.y, chart.y_scale));
   const auto places = spread_labels(wanted, kLabelHeight, height);
   std::string hairlines;
   for (size_t i = 0; i < labels.size(); ++i) {
     const double place = std::clamp(places[i] / height, 0.0, 1.0);
-    drawing.add_name(labels[i].name, *labels[i].colour, x.high,
-                     value_at(y, chart.y_scale, place));
+    drawing.add_name(labels[i].name, *labels[i].colour, x.high, y.value_at(place, chart.y_scale));
     hairlines += fmt::format(
         "set arrow from first {:.8g}, first {:.8g} to graph 1.03, graph {:.5f} nohead back lw 0.6 "
         "lc rgb '{}'\n",
@@ -197,67 +171,9 @@ std::string label_ends(const CurveChart& chart, const Range& x, const Range& y, 
 
 }  // namespace
 
-std::vector<double> round_ticks(double low, double high) {
-  constexpr size_t kEnough = 4;
-  const std::vector<double> coarse = {1, 2, 5}, fine = {1, 1.5, 2, 3, 4, 5, 6, 8};
-  std::vector<double> ticks;
-  for (const auto& steps : {coarse, fine}) {
-    ticks.clear();
-    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
-      for (double step : steps) {
-        if (step * decade >= low && step * decade <= high) ticks.push_back(step * decade);
-      }
-    }
-    if (ticks.size() >= kEnough) break;
-  }
-  if (ticks.size() < 2) ticks = {low, high};
-  return ticks;
-}
-
-std::vector<double> spread_labels(const std::vector<double>& wanted, double spacing, double room) {
-  std::vector<size_t> order(wanted.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return wanted[a] < wanted[b]; });
-  // Labels that would touch form a block, whose middle stands where its labels want to be on
-  // average; blocks that touch become one.
-  struct Block {
-    double middle;
-    size_t count;
-    double low(double spacing) const { return middle - 0.5 * spacing * static_cast<double>(count - 1); }
-    double high(double spacing) const { return middle + 0.5 * spacing * static_cast<double>(count - 1); }
-  };
-  std::vector<Block> blocks;
-  const auto settle = [&](Block& block) {
-    const double half = 0.5 * spacing * static_cast<double>(block.count - 1);
-    block.middle = 2 * half > room ? room / 2 : std::clamp(block.middle, half, room - half);
-  };
-  for (size_t index : order) {
-    Block block{wanted[index], 1};
-    settle(block);
-    while (!blocks.empty() && blocks.back().high(spacing) + spacing > block.low(spacing)) {
-      const Block& below = blocks.back();
-      const auto count = static_cast<double>(below.count + block.count);
-      block = {(below.middle * static_cast<double>(below.count) +
-                block.middle * static_cast<double>(block.count)) / count,
-               below.count + block.count};
-      blocks.pop_back();
-      settle(block);
-    }
-    blocks.push_back(block);
-  }
-  std::vector<double> places(wanted.size());
-  size_t next = 0;
-  for (const auto& block : blocks) {
-    for (size_t i = 0; i < block.count; ++i, ++next) {
-      places[order[next]] = block.low(spacing) + spacing * static_cast<double>(i);
-    }
-  }
-  return places;
-}
-
-Figure draw_curves(const CurveChart& chart) {
+std::optional<Figure> draw_curves(const CurveChart& chart) {
   const CurveChart shown = shown_part(chart);
+  if (shown.curves.empty()) return std::nullopt;
   const Range x = x_range(shown), y = y_range(shown);
   size_t longest = kUsualLabel;  // plots side by side are equally wide, if they can be
   for (const auto& curve : shown.curves) longest = std::max(longest, width_of(curve.name));
@@ -268,9 +184,9 @@ Figure draw_curves(const CurveChart& chart) {
   Drawing drawing;
   for (size_t i = 0; i < shown.curves.size(); ++i) drawing.add_band(shown.curves[i], i);
   if (shown.reference) {
-    drawing.add(fmt::format("{:.8g} with lines lw 1.2 dt 2 lc rgb '{}'", shown.reference->y,
-                            kQuiet.light),
-                shown.reference->name);
+    drawing.add(
+        fmt::format("{:.8g} with lines lw 1.2 dt 2 lc rgb '{}'", shown.reference->y, kQuiet.light),
+        shown.reference->name);
   }
   for (size_t i = 0; i < shown.curves.size(); ++i) drawing.add_line(shown.curves[i], i);
   const std::string hairlines = label_ends(shown, x, y, height, drawing);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "report/plot/axis.hpp"
 #include "report/plot/figure.hpp"
 #include "report/plot/theme.hpp"
 
@@ -29,8 +30,6 @@ struct Reference {
   double y = 0;
 };
 
-enum class Scale { linear, log };
-
 struct CurveChart {
   std::string name, alt;
   std::string title;  ///< drawn above; empty: none
@@ -42,14 +41,7 @@ struct CurveChart {
   std::vector<Curve> curves;
 };
 
-Figure draw_curves(const CurveChart& chart);
-
-/// Places of labels: as near to `wanted` as their order and `spacing` between them allow, within
-/// [0, room] if they fit. Any order; unequal ones keep their order.
-std::vector<double> spread_labels(const std::vector<double>& wanted, double spacing, double room);
-
-/// 1, 2, 5, 10, ... and their like that lie in [low, high], more of them in a short range; the ends
-/// where fewer than two do.
-std::vector<double> round_ticks(double low, double high);
+/// nullopt: no point has a place on the axes (a logarithmic one has none for zero).
+std::optional<Figure> draw_curves(const CurveChart& chart);
 
 }  // namespace kvcal::report

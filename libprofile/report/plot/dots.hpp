@@ -25,9 +25,11 @@ struct DotChart {
   std::string name, alt, title, x_label;
   std::optional<double> reference;  ///< a dashed line from top to bottom
   double low = 0, high = 1;         ///< of the axis; widened to hold every interval
+  bool is_signed = false;           ///< numbers are differences: written with their sign
   std::vector<DotRow> rows;         ///< from top to bottom
 };
 
-Figure draw_dots(const DotChart& chart);
+/// nullopt: no rows.
+std::optional<Figure> draw_dots(const DotChart& chart);
 
 }  // namespace kvcal::report

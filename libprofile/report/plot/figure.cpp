@@ -39,8 +39,8 @@ void require_written(const Figure& figure, const fs::path& file) {
 }  // namespace
 
 std::string figure_script(const Figure& figure, const fs::path& file) {
-  return fmt::format("set encoding utf8\n{}set output {}\n{}unset output\n",
-                     terminal(figure, file), gnuplot_text(file.string()), figure.script);
+  return fmt::format("set encoding utf8\n{}set output {}\n{}unset output\n", terminal(figure, file),
+                     gnuplot_text(file.string()), figure.script);
 }
 
 void draw_figure(const Figure& figure, const fs::path& file) {
@@ -69,7 +69,8 @@ Figure stack(std::span<const Figure> figures) {
   all.script = fmt::format("set multiplot layout {},1\n", figures.size());
   for (const auto& figure : figures) {
     all.name = figures.front().name;
-    all.alt += (all.alt.empty() ? "" : " ") + figure.alt;
+    if (!all.alt.empty()) all.alt += ", ";
+    all.alt += figure.alt;
     all.width = std::max(all.width, figure.width);
     all.height += figure.height;
     all.script += figure.script;

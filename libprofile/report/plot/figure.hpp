@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figure: one plot as a gnuplot script without its terminal, so that it can be written as SVG and PNG
-// alike. The charts (curves.hpp, dots.hpp, heatmap.hpp) make them.
+// Figure: one plot as a gnuplot script without its terminal, so that it can be written as SVG and
+// PNG alike. The charts (curves.hpp, dots.hpp, heatmap.hpp) make them.
 #pragma once
 
 #include <filesystem>
@@ -11,10 +11,10 @@
 namespace kvcal::report {
 
 struct Figure {
-  std::string name;             ///< stem of its files; slug() of what it shows
-  std::string alt;              ///< the plot in one sentence, for those who cannot see it
-  int width = 0, height = 0;    ///< CSS pixels
-  std::string script;           ///< gnuplot
+  std::string name;           ///< stem of its files; slug() of what it shows
+  std::string alt;            ///< the plot in one sentence, for those who cannot see it
+  int width = 0, height = 0;  ///< CSS pixels
+  std::string script;         ///< gnuplot
   /// By plot element, in order: the series it draws; empty: none. The page highlights by it.
   std::vector<std::string> series;
 };

@@ -69,19 +69,32 @@ void require_gnuplot(std::string_view asked_by) {
 }
 
 std::string gnuplot_text(std::string_view text) {
-  std::string quoted = "'";
+  constexpr std::string_view kPlain = " _.,:;/()[]{}<>=+-*&|!?%@#^~";
+  std::string quoted = "\"";
+  bool is_after_escape = false;
   for (char c : printable(text)) {
-    if (c == '\'') quoted += c;
-    quoted += c;
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_digit = c >= '0' && c <= '9';
+    const bool is_plain = byte >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          is_digit || kPlain.find(c) != std::string_view::npos;
+    // A digit behind an escape would be taken for a part of it.
+    is_after_escape = !is_plain || (is_digit && is_after_escape);
+    quoted += is_after_escape ? fmt::format("\\{:03o}", byte) : std::string(1, c);
   }
-  quoted += '\'';
+  quoted += '"';
   return quoted;
+}
+
+std::string gnuplot_tick(std::string_view text) {
+  std::string doubled;
+  for (char c : text) doubled.append(c == '%' ? 2 : 1, c);
+  return gnuplot_text(doubled);
 }
 
 void run_gnuplot(const std::string& script, std::string_view what) {
   const ScriptFile file(script);
   // -d: settings of the user's own gnuplotrc do not belong into our plots.
-  const std::string command = "gnuplot -d " + shell_word(file.path().string()) + " 2>&1";
+  const auto command = fmt::format("gnuplot -d {} 2>&1", shell_word(file.path().string()));
   FILE* gnuplot = popen(command.c_str(), "r");
   require(gnuplot != nullptr, Kind::config, "{}: gnuplot cannot be started", what);
   std::string output;

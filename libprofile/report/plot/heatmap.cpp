@@ -14,9 +14,9 @@
 namespace kvcal::report {
 namespace {
 
-constexpr int kMaxWidth = 860;                  // of a figure, CSS pixels
-constexpr int kCharacter = 7, kLine = 17;       // width and height of text
-constexpr int kTitle = 24, kGap = 22;           // above a map; between maps
+constexpr int kMaxWidth = 860;             // of a figure, CSS pixels
+constexpr int kCharacter = 7, kLine = 17;  // width and height of text
+constexpr int kTitle = 24, kGap = 22;      // above a map; between maps
 constexpr int kScaleHeight = 58, kScaleWidth = 200, kScaleSteps = 40;
 
 /// Positions in pixels from the top left corner.
@@ -70,9 +70,9 @@ class Plane {
 };
 
 struct Layout {
-  int left = 0;              ///< room for the names of rows
+  int left = 0;  ///< room for the names of rows
   int map_width = 0, map_height = 0;
-  int across = 1;            ///< maps in a row
+  int across = 1;  ///< maps in a row
 };
 
 Layout lay_out(const HeatmapChart& chart) {
@@ -83,7 +83,8 @@ Layout lay_out(const HeatmapChart& chart) {
   layout.left = 12 + kCharacter * static_cast<int>(longest_row) + kLine;
   const int squares = chart.square_width * static_cast<int>(chart.columns.size());
   layout.map_width = std::max(squares, kCharacter * static_cast<int>(longest_title)) + kGap;
-  layout.map_height = kTitle + chart.square_height * static_cast<int>(chart.rows.size()) + kLine + 10;
+  layout.map_height =
+      kTitle + chart.square_height * static_cast<int>(chart.rows.size()) + kLine + 10;
   layout.across = std::clamp((kMaxWidth - layout.left) / layout.map_width, 1,
                              std::max(1, static_cast<int>(chart.maps.size())));
   return layout;
@@ -140,7 +141,8 @@ void explain(Plane& plane, const HeatmapChart& chart, double left, double top, i
   }
   const auto number = [](double value) { return fmt::format("{:.3g}", value); };
   plane.text(left, top + 20, "left", kQuiet.light, number(chart.low), " font ',11'");
-  plane.text(left + kScaleWidth, top + 20, "right", kQuiet.light, number(chart.high), " font ',11'");
+  plane.text(left + kScaleWidth, top + 20, "right", kQuiet.light, number(chart.high),
+             " font ',11'");
   plane.text(left + kScaleWidth / 2.0, top + 20, "center", kQuiet.light, chart.scale_label,
              " font ',11'");
   plane.text(width - 10, top + 5, "right", kQuiet.light, "down: " + chart.row_label, " font ',11'");

@@ -56,9 +56,9 @@ void name_series(std::string& svg, const Figure& figure) {
     if (begin == std::string::npos) continue;
     const size_t end = svg.find("</title>", begin) + std::string_view("</title>").size();
     const std::string name = escape_html(printable(figure.series[i]));
-    svg.replace(begin, end - begin,
-                name.empty() ? "<g>"
-                             : fmt::format("<g data-series=\"{0}\"><title>{0}</title>", name));
+    svg.replace(
+        begin, end - begin,
+        name.empty() ? "<g>" : fmt::format("<g data-series=\"{0}\"><title>{0}</title>", name));
   }
 }
 

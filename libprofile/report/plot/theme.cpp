@@ -34,7 +34,8 @@ constexpr std::array kAll{&kPaper,     &kInk,   &kQuiet,  &kFaint,  &kGrid, &kBl
 constexpr std::array kPoints{7, 5, 9, 13, 11};  // disc, square, two triangles, diamond
 constexpr std::array kDashes{1, 2, 4};          // solid, dashed, dash and dot
 
-const std::map<std::string, Style> kControls{{"full", {&kQuiet, 7, 2}}, {"random", {&kFaint, 6, 3}}};
+const std::map<std::string, Style> kControls{{"full", {&kQuiet, 7, 2}},
+                                             {"random", {&kFaint, 6, 3}}};
 
 /// viridis at twelve places, from low to high.
 constexpr std::array<uint32_t, 12> kScale{0x440154, 0x482173, 0x433E85, 0x38598C,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colours of plots and page, in one table: light and dark values, what is drawn in which. Figures are
-// drawn with the light values; on the page these become CSS variables (svg.hpp).
+// Colours of plots and page, in one table: light and dark values, what is drawn in which. Figures
+// are drawn with the light values; on the page these become CSS variables (svg.hpp).
 #pragma once
 
 #include <map>
@@ -28,9 +28,9 @@ struct Style {
   int dash = 1;   ///< gnuplot's dash type
 };
 
-/// One style for each name, in order of first appearance; the same in every plot. Seven colours that
-/// colour-blind readers can tell apart; from the eighth series on they come again, dashed and with
-/// other points. Controls (full, random) are grey wherever they appear and take no colour.
+/// One style for each name, in order of first appearance; the same in every plot. Seven colours
+/// that colour-blind readers can tell apart; from the eighth series on they come again, dashed and
+/// with other points. Controls (full, random) are grey wherever they appear and take no colour.
 class StyleBook {
  public:
   explicit StyleBook(std::span<const std::string> names);

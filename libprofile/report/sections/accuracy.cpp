@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kvcal/profile/format.hpp"
-#include "report/accuracy_charts.hpp"
+#include "report/accuracy_chart.hpp"
 #include "report/html.hpp"
 #include "report/section.hpp"
 
@@ -48,11 +48,19 @@ std::string numbers(const Panel& panel) {
   return table.html();
 }
 
+/// Scores that cannot tell variants apart should not be read as if they did.
+std::string warning(const Panel& panel) {
+  const std::string limit = panel.variants.front()->limit;
+  if (limit == kFloor) return " Too hard for the model itself: there is little to lose here.";
+  if (limit == kCeiling) return " Too easy: every variant is near the top, whatever it keeps.";
+  return "";
+}
+
 /// What the dashed line is.
 std::string of_full_cache(const Panel& panel) {
   if (panel.full == nullptr) return "";
-  return fmt::format("<p>Full cache: <b>{}</b> {}</p>\n", format_score(panel.full->score),
-                     format_interval(panel.full->ci_low, panel.full->ci_high));
+  return fmt::format("<p>Full cache: <b>{}</b> {}.{}</p>\n", format_score(panel.full->score),
+                     format_interval(panel.full->ci_low, panel.full->ci_high), warning(panel));
 }
 
 Section make(const ReportData& data) {
@@ -61,7 +69,7 @@ Section make(const ReportData& data) {
     if (panel.variants.empty()) continue;
     section.add("<div class=\"pair\">\n");
     section.add(draw_curves(accuracy_chart(panel, data.styles)));
-    section.add("<div>" + of_full_cache(panel) + numbers(panel) + "</div></div>\n");
+    section.add(fmt::format("<div>{}{}</div></div>\n", of_full_cache(panel), numbers(panel)));
   }
   return section;
 }
@@ -72,8 +80,10 @@ extern const SectionInfo section_accuracy = {
     "accuracy",
     10,
     "Accuracy versus budget",
-    "Mean score against the share of KV entries that were really kept. Bands are 95&nbsp;% bootstrap "
-    "intervals over samples, the dashed line is the full cache: read from right to left, a budget is "
+    "Mean score against the share of KV entries that were really kept. Bands are 95&nbsp;% "
+    "bootstrap "
+    "intervals over samples, the dashed line is the full cache: read from right to left, a budget "
+    "is "
     "too small where a curve leaves that line.",
     "No compressed variant was run, so there are no accuracy curves.",
     make};

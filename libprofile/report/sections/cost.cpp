@@ -61,7 +61,8 @@ std::string table_of(const Panel& panel) {
     if (found == costs.end()) found = costs.insert(found, {cell->budget, {}});
     found->second.add(*cell);
   }
-  if (panel.full != nullptr) costs.insert(costs.begin(), {"full", {}}), costs[0].second.add(*panel.full);
+  if (panel.full != nullptr)
+    costs.insert(costs.begin(), {"full", {}}), costs[0].second.add(*panel.full);
   for (const auto& [budget, cost] : costs) add_row(table, budget, cost);
   return table.html();
 }
@@ -95,8 +96,10 @@ extern const SectionInfo section_cost = {
     "cost",
     60,
     "Memory and time",
-    "Bytes are those of the entries really kept, a mean over prompts. All variants of a prompt decode as "
-    "one batch and share each step's time, so speeds rank variants of one run but are no serving speeds; "
+    "Bytes are those of the entries really kept, a mean over prompts. All variants of a prompt "
+    "decode as "
+    "one batch and share each step's time, so speeds rank variants of one run but are no serving "
+    "speeds; "
     "prefill is the same for all, without the tokens taken over from the prompt before.",
     "",
     make};

@@ -66,8 +66,10 @@ extern const SectionInfo section_fidelity = {
     "fidelity",
     40,
     "Fidelity to the full cache",
-    "How far the next-token distribution moves along the full cache's own answer, whatever the metric "
-    "says of it. Lower is better on the left, higher on the right; these part methods that a saturated "
+    "How far the next-token distribution moves along the full cache's own answer, whatever the "
+    "metric "
+    "says of it. Lower is better on the left, higher on the right; these part methods that a "
+    "saturated "
     "score cannot part.",
     "Fidelity (KL, top-1) was not measured (<code>--no-fidelity</code>).",
     make};

@@ -28,8 +28,9 @@ std::vector<std::string> numbers_to(int64_t count) {
 Figure draw(const std::string& kind, const HeadScores& scores,
             const std::vector<HeadSummary>& best) {
   HeatmapChart chart;
-  chart.name = "heads-" + slug(kind);
-  chart.alt = fmt::format("{} head scores by layer and head, the best {} marked", kind, best.size());
+  chart.name = fmt::format("heads-{}", slug(kind));
+  chart.alt =
+      fmt::format("{} head scores by layer and head, the best {} marked", kind, best.size());
   chart.row_label = "head", chart.column_label = "layer";
   chart.scale_label = "mean score a prompt";
   chart.rows = numbers_to(scores.heads), chart.columns = numbers_to(scores.layers);
@@ -71,8 +72,8 @@ Section make(const ReportData& data) {
   if (!data.profile) return section;
   for (const auto& [kind, scores] : data.profile->heads) {
     if (scores.count == 0 || scores.layers * scores.heads == 0) continue;
-    const auto best = top_heads(scores, kMarked, {},
-                                static_cast<uint64_t>(data.profile->provenance.seed));
+    const auto best =
+        top_heads(scores, kMarked, {}, static_cast<uint64_t>(data.profile->provenance.seed));
     section.add(draw(kind, scores, best));
     section.add(list(best));
   }
@@ -85,7 +86,8 @@ extern const SectionInfo section_heads = {
     "heads",
     70,
     "Retrieval heads",
-    "Score of every attention head of the model; rings mark the twenty best. Semantic heads attend to "
+    "Score of every attention head of the model; rings mark the twenty best. Semantic heads attend "
+    "to "
     "the tokens of the answer while it is written, traditional ones copy the very token.",
     "Without a profile (<code>--profile</code>) there are no head scores.",
     make};

@@ -23,17 +23,17 @@ CurveChart chart_over_layers(std::string name, std::string alt, std::string y_la
   return chart;
 }
 
-Figure draw_errors(const Profile& profile) {
+std::optional<Figure> draw_errors(const Profile& profile) {
   auto chart = chart_over_layers("layer-error", "Eviction error of each layer, by calibration task",
                                  "relative error of the attention output");
   const StyleBook styles = styles_of(profile.layer_errors);
   for (const auto& [dataset, errors] : profile.layer_errors) {
-    chart.title += fmt::format("{}{}: n = {} steps", chart.title.empty() ? "" : ", ", dataset,
-                               errors.count);
+    chart.title +=
+        fmt::format("{}{}: n = {} steps", chart.title.empty() ? "" : ", ", dataset, errors.count);
     Curve curve{dataset, styles.of(dataset), {}};
     for (size_t layer = 0; layer < errors.sum.size() && errors.count > 0; ++layer) {
-      curve.points.push_back({static_cast<double>(layer),
-                              errors.sum[layer] / static_cast<double>(errors.count)});
+      curve.points.push_back(
+          {static_cast<double>(layer), errors.sum[layer] / static_cast<double>(errors.count)});
     }
     chart.curves.push_back(std::move(curve));
   }
@@ -44,14 +44,15 @@ Figure draw_errors(const Profile& profile) {
 std::vector<CurvePoint> points_of(const std::vector<int64_t>& kept, int64_t kv_heads) {
   std::vector<CurvePoint> points;
   for (size_t i = 0; i < kept.size(); ++i) {
-    if (i % static_cast<size_t>(kv_heads) == 0) points.push_back({static_cast<double>(points.size()), 0});
+    if (i % static_cast<size_t>(kv_heads) == 0)
+      points.push_back({static_cast<double>(points.size()), 0});
     points.back().y += static_cast<double>(kept[i]) / static_cast<double>(kv_heads);
   }
   return points;
 }
 
 /// All allocators at one budget.
-Figure draw_budgets(const Profile& profile, int64_t budget) {
+std::optional<Figure> draw_budgets(const Profile& profile, int64_t budget) {
   auto chart = chart_over_layers(fmt::format("layer-budgets-{}", budget),
                                  fmt::format("Entries of each layer at a budget of {}", budget),
                                  "entries a KV head (mean)");
@@ -95,8 +96,10 @@ extern const SectionInfo section_layers = {
     "layers",
     80,
     "Layers",
-    "What eviction costs each layer (the output of attention behind its projection, evicted against full), "
-    "and the entries that allocators give it from that: layers with a larger error should get more.",
+    "What eviction costs each layer (the output of attention behind its projection, evicted "
+    "against full), "
+    "and the entries that allocators give it from that: layers with a larger error should get "
+    "more.",
     "",
     make};
 

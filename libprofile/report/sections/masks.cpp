@@ -26,7 +26,7 @@ StyleBook styles_of_masks(const std::vector<Cell>& cells) {
   return StyleBook(kinds);
 }
 
-Figure draw(const Panel& panel, const StyleBook& styles) {
+std::optional<Figure> draw(const Panel& panel, const StyleBook& styles) {
   DotChart chart;
   chart.name = figure_name("masks", panel);
   chart.title = fmt::format("{}   (n = {})", panel.title(), panel.samples());
@@ -39,9 +39,11 @@ Figure draw(const Panel& panel, const StyleBook& styles) {
   }
   for (const auto* cell : panel.masked) {
     // The full cache is what is silenced, unless the row says otherwise.
-    const std::string prefix = cell->budget == "full" ? "" : cell->method + "@" + cell->budget + " ";
+    const std::string prefix =
+        cell->budget == "full" ? "" : cell->method + "@" + cell->budget + " ";
     chart.rows.push_back({prefix + "without " + cell->mask, kind_of(cell->mask),
-                          styles.of(kind_of(cell->mask)), cell->score, cell->ci_low, cell->ci_high});
+                          styles.of(kind_of(cell->mask)), cell->score, cell->ci_low,
+                          cell->ci_high});
   }
   return draw_dots(chart);
 }
@@ -64,8 +66,10 @@ extern const SectionInfo section_masks = {
     "masks",
     50,
     "Silenced heads",
-    "The full cache answers while some heads are silenced; <code>srh:10</code> are the ten best semantic "
-    "retrieval heads. Retrieval heads are found if silencing them costs far more than silencing as many "
+    "The full cache answers while some heads are silenced; <code>srh:10</code> are the ten best "
+    "semantic "
+    "retrieval heads. Retrieval heads are found if silencing them costs far more than silencing as "
+    "many "
     "random ones. Lines are 95&nbsp;% intervals, the dashed line is the model as it is.",
     "No heads were silenced (<code>kv-eval --mask</code>), so the ablation is missing.",
     make};

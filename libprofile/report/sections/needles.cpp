@@ -39,7 +39,8 @@ NeedleTask collect(const ReportData& data, const Panel& panel) {
   NeedleTask task{panel, {}, {}, {}, {}, {}};
   for (const auto& r : data.results.records) {
     if (r.depth < 0 || is_masked(r.mask)) continue;
-    if (r.task != panel.task || r.metric != panel.metric || r.visibility != panel.visibility) continue;
+    if (r.task != panel.task || r.metric != panel.metric || r.visibility != panel.visibility)
+      continue;
     auto& mean = task.grids[{r.method, r.budget}][{r.depth, r.length}];
     mean.sum += r.score, ++mean.count;
     task.depths.insert(r.depth), task.lengths.insert(r.length);
@@ -54,9 +55,9 @@ Heatmap map_of(const NeedleTask& task, const std::string& method, const Grid& gr
   for (double depth : task.depths) {
     for (double length : task.lengths) {
       const auto found = grid.find({depth, length});
-      map.values.push_back(found == grid.end() ? std::nan("")
-                                               : found->second.sum /
-                                                     static_cast<double>(found->second.count));
+      map.values.push_back(found == grid.end()
+                               ? std::nan("")
+                               : found->second.sum / static_cast<double>(found->second.count));
     }
   }
   return map;
@@ -76,7 +77,7 @@ std::string needles_per_square(const NeedleTask& task) {
 /// All methods at one budget, the full cache first.
 Figure draw(const NeedleTask& task, const std::string& budget) {
   HeatmapChart chart;
-  chart.name = figure_name("needles", task.panel) + "-" + slug(budget);
+  chart.name = fmt::format("{}-{}", figure_name("needles", task.panel), slug(budget));
   chart.alt = fmt::format("{} at budget {}: score by needle depth and prompt length, by method",
                           task.panel.title(), budget);
   chart.row_label = "depth of the needle", chart.column_label = "prompt length (tokens)";
@@ -100,10 +101,10 @@ Section make(const ReportData& data) {
     const NeedleTask task = collect(data, panel);
     if (task.grids.empty()) continue;
     const auto budgets = task.budgets.empty() ? std::vector<std::string>{"full"} : task.budgets;
-    section.add(fmt::format("<h3>{} <small>{}, needles per square: {}</small></h3>\n"
-                            "<div class=\"choices\" data-label=\"budget\">\n",
-                            escape_html(panel.title()), escape_html(panel.metric),
-                            needles_per_square(task)));
+    section.add(fmt::format(
+        "<h3>{} <small>{}, needles per square: {}</small></h3>\n"
+        "<div class=\"choices\" data-label=\"budget\">\n",
+        escape_html(panel.title()), escape_html(panel.metric), needles_per_square(task)));
     for (const auto& budget : budgets) {
       section.add(fmt::format("<div class=\"choice\" data-choice=\"{0}\"><h4>budget {0}</h4>\n",
                               escape_html(budget)));

@@ -18,15 +18,14 @@ struct FieldList {
   void operator()(std::string_view name, const std::string& value) {
     if (value.empty()) return;
     const bool is_long = value.find('\n') != std::string::npos;
-    add(name, is_long ? fmt::format("<details><summary>{} lines</summary><pre>{}</pre></details>",
-                                    std::count(value.begin(), value.end(), '\n'), escape_html(value))
-                      : fmt::format("<code>{}</code>", escape_html(value)));
+    add(name, is_long
+                  ? fmt::format("<details><summary>{} lines</summary><pre>{}</pre></details>",
+                                std::count(value.begin(), value.end(), '\n'), escape_html(value))
+                  : fmt::format("<code>{}</code>", escape_html(value)));
   }
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  void operator()(std::string_view name, Number value) {
-    (*this)(name, fmt::format("{}", value));
-  }
+  requires std::is_arithmetic_v<Number>
+  void operator()(std::string_view name, Number value) { (*this)(name, fmt::format("{}", value)); }
   void add(std::string_view name, const std::string& value) {
     html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape_html(name), value);
   }
@@ -47,7 +46,7 @@ std::string describe_source(const Source& source) {
 
 std::string describe_profile(const ReportData& data) {
   FieldList list;
-  list("file_sha256", sha256_of_file(data.profile_file));
+  list("file_sha256", data.profile_sha256);
   std::string html = heading("Profile " + data.profile_file.string()) +
                      describe(data.profile->provenance, std::move(list));
   for (const auto& stage : data.profile->history) {
@@ -72,7 +71,8 @@ extern const SectionInfo section_provenance = {
     "provenance",
     110,
     "How this was made",
-    "What the files say of themselves: the command lines to run again, and hashes to tell whether it was "
+    "What the files say of themselves: the command lines to run again, and hashes to tell whether "
+    "it was "
     "the same model.",
     "",
     make};

@@ -29,7 +29,8 @@ std::vector<SampleView> views_of(const ReportData& data, const Panel& panel) {
   std::vector<SampleView> views;
   std::map<std::string, size_t> places;
   for (const auto& r : data.results.records) {
-    if (r.task != panel.task || r.metric != panel.metric || r.visibility != panel.visibility) continue;
+    if (r.task != panel.task || r.metric != panel.metric || r.visibility != panel.visibility)
+      continue;
     const auto [found, is_new] = places.try_emplace(r.sample, views.size());
     if (is_new) views.emplace_back();
     auto& view = views[found->second];
@@ -52,7 +53,8 @@ std::string passage(std::string_view text) {
 std::string references_of(const SampleRecord& record) {
   std::string html;
   for (const auto& reference : record.references) {
-    html += (html.empty() ? "" : " or ") + passage(reference);
+    if (!html.empty()) html += " or ";
+    html += passage(reference);
   }
   return html.empty() ? "<i>no reference</i>" : html;
 }
@@ -73,9 +75,7 @@ std::string html_of(const SampleView& view) {
       "\n<thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"number\">score</th>"
       "<th scope=\"col\">prediction</th></tr></thead>\n<tbody>\n",
       escape_html(first.sample), format_score(view.full),
-      view.variants == 0
-          ? "-"
-          : format_score(view.compressed / static_cast<double>(view.variants)),
+      view.variants == 0 ? "-" : format_score(view.compressed / static_cast<double>(view.variants)),
       references_of(first));
   for (const auto* record : view.records) html += row_of(*record);
   return html + "</tbody></table></div></details>\n";
@@ -85,14 +85,13 @@ Section make(const ReportData& data) {
   Section section;
   for (const auto& panel : panels_of(data.cells)) {
     auto views = views_of(data, panel);
-    std::stable_sort(views.begin(), views.end(), [](const SampleView& a, const SampleView& b) {
-      return a.loss() > b.loss();
-    });
+    std::stable_sort(views.begin(), views.end(),
+                     [](const SampleView& a, const SampleView& b) { return a.loss() > b.loss(); });
     const size_t shown = std::min(views.size(), static_cast<size_t>(data.samples_per_task));
     if (shown == 0) continue;
-    std::string html = fmt::format("<h3>{} <small>{} of {} samples, {}</small></h3>\n",
-                                   escape_html(panel.title()), shown, views.size(),
-                                   escape_html(panel.metric));
+    std::string html =
+        fmt::format("<h3>{} <small>{} of {} samples, {}</small></h3>\n", escape_html(panel.title()),
+                    shown, views.size(), escape_html(panel.metric));
     for (size_t i = 0; i < shown; ++i) html += html_of(views[i]);
     section.add(html);
   }
@@ -101,14 +100,15 @@ Section make(const ReportData& data) {
 
 }  // namespace
 
-extern const SectionInfo section_samples = {
-    "samples",
-    100,
-    "Samples",
-    "What the model wrote, where compression cost most: the samples with the largest mean loss against "
-    "the full cache, with every variant's prediction. They are chosen for their failures and represent "
-    "nothing else.",
-    "",
-    make};
+extern const SectionInfo section_samples = {"samples",
+                                            100,
+                                            "Samples",
+                                            "What the model wrote, where compression cost most: "
+                                            "the samples with the largest mean loss against "
+                                            "the full cache, with every variant's prediction. They "
+                                            "are chosen for their failures and represent "
+                                            "nothing else.",
+                                            "",
+                                            make};
 
 }  // namespace kvcal
