@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "kvcal/profile/format.hpp"
+
 namespace kvcal {
 
 class Table {
@@ -21,9 +23,5 @@ class Table {
   std::vector<bool> is_left_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-std::string format_bytes(double bytes);                ///< "12.3 MiB"
-std::string format_score(double score);                ///< 0..1 as "0.953"; NaN as "-"
-std::string format_interval(double low, double high);  ///< "[0.91, 0.99]"; NaN as "-"
 
 }  // namespace kvcal

@@ -13,10 +13,8 @@ namespace kvcal {
 /// @throws Error{config} not .svg or .png, or gnuplot is not installed: told before any work starts
 void require_plot_format(const std::filesystem::path& file);
 
+/// A panel per task, metric and visibility, below each other.
 /// @throws Error{config} as above; Error{input} gnuplot failed or the file cannot be written
 void plot_accuracy(const std::vector<Cell>& cells, const std::filesystem::path& file);
-
-/// The gnuplot script, with its data inline. A panel per task and visibility.
-std::string accuracy_script(const std::vector<Cell>& cells, const std::filesystem::path& file);
 
 }  // namespace kvcal
