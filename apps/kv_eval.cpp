@@ -37,6 +37,24 @@ int main(int argc, char** argv) {
     app.add_option("--dump-keep", flags.dump_keep,
                    "HDF5 file for the kept indices of every sample");
     app.add_option("--plot", flags.plot, "accuracy versus budget as .svg or .png (needs gnuplot)");
+    app.add_option("--gate", flags.gates,
+                   "what must hold, e.g. 'compresskv@3% >= 0.97*full'; else exit code 1; several "
+                   "times")
+        ->allow_extra_args(false);
+    app.add_option("--baseline", flags.baseline,
+                   "results of an earlier run: exit code 1 if the full cache drifted or a score "
+                   "fell significantly");
+    app.add_option("--shard", flags.shard,
+                   "I/N: only the I-th of N blocks of prompts; kv-inspect merge joins the files");
+    app.add_flag("--measure-latency", flags.measures_latency,
+                 "then run each variant alone on the longest prompt of each task: time to first "
+                 "token, tokens/s, peak memory");
+    app.add_option("--latency-tokens", flags.latency_tokens, "tokens to decode")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--latency-repeats", flags.latency_repeats, "how often")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_flag("--allow-leakage", flags.allows_leakage, "evaluate even on calibration prompts");
     app.add_flag("--list-methods", flags.is_list_methods, "print the known methods and stop");
     app.add_flag("--list-tasks", flags.is_list_tasks, "print the known tasks and stop");

@@ -3,8 +3,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include "kv_eval/latency.hpp"
 #include "kv_eval/plan.hpp"
 #include "kv_eval/report.hpp"
+#include "kv_eval/verdict.hpp"
 #include "kvcal/profile/accuracy_plot.hpp"
 #include "kvcal/profile/keep_dump.hpp"
 #include "kvcal/profile/shards.hpp"
@@ -52,11 +54,21 @@ void run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
   });
 }
 
+/// Whatever else is run would be refused in the end.
+bool is_stopped(const EvalPlan& plan, const Results& results) {
+  return plan.baseline && is_drift_certain(results, *plan.baseline);
+}
+
+/// @return  all records, or the first ones where it stopped
 Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved,
             Session& session, Shards& shards) {
   Results results;
   results.model = session.identity();
   results.provenance = make_provenance("kv-eval", flags.shared, resolved, session.dtype_name());
+  results.shard = plan.shard;
+  if (plan.baseline) {
+    require_same_dtype(*plan.baseline, results.provenance.dtype, flags.baseline);
+  }
   EngineOptions options;
   options.seed = static_cast<uint64_t>(flags.shared.seed);
   options.measures_fidelity = !flags.skips_fidelity;
@@ -65,10 +77,12 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   Engine engine(session.model(), session.tokenizer(), session.chat(), plan.facts, options);
   std::optional<KeepDump> dump;
   if (!flags.dump_keep.empty()) dump.emplace(flags.dump_keep);
-  Progress progress("kv-eval", plan.samples, flags.shared.is_quiet);
+  const auto [begin, end] = plan.units();
+  Progress progress("kv-eval", end - begin, flags.shared.is_quiet);
   int64_t unit = 0;
   for (const auto& task : plan.tasks) {
     for (int64_t i = 0; i < task.samples; ++i, ++unit) {
+      if (unit < begin || unit >= end) continue;
       std::vector<SampleRecord> records;
       const auto make = [&] {
         run_sample(flags, engine, plan, task, task.task->sample(i),
@@ -79,6 +93,7 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
       if (dump) shards.read(unit, [&](const Hdf5Reader& file) { dump->add_from(file, kKeepRoot); });
       results.records.insert(results.records.end(), records.begin(), records.end());
       progress.step(running_scores(results.records, plan.variants.size()), is_new);
+      if (is_stopped(plan, results)) return results;
     }
   }
   if (dump) dump->finish();
@@ -113,18 +128,17 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   // Without --output the shards lie under a scratch name and go at the end.
   const std::string output = flags.shared.output.empty() ? scratch_output() : flags.shared.output;
   auto shards = Shards::open(output, resolved, output_mode(flags.shared));
-  const auto results =
+  auto results =
       shards.is_finished() ? Results::load(output) : run(flags, *plan, resolved, session, shards);
-  if (!flags.shared.output.empty() && !shards.is_finished()) results.save(output);
-  shards.finish();
-
-  const auto summary = summarise_all(results, static_cast<uint64_t>(flags.shared.seed));
-  print_result(flags.shared.json == "-" ? to_json(results, summary) : as_table(results, summary));
-  if (!flags.shared.json.empty() && flags.shared.json != "-") {
-    write_text_file(flags.shared.json, to_json(results, summary));
+  if (is_stopped(*plan, results)) {
+    if (flags.shared.output.empty()) shards.finish();
+    return conclude(flags, *plan, std::move(results));
   }
-  if (!flags.plot.empty()) plot_accuracy(summary.cells, flags.plot);
-  return kDone;
+  if (flags.measures_latency) results.latency = measure_latencies(flags, *plan, session);
+  const bool is_new = !shards.is_finished() || flags.measures_latency;
+  if (!flags.shared.output.empty() && is_new) results.save(output);
+  shards.finish();
+  return conclude(flags, *plan, std::move(results));
 }
 
 }  // namespace kvcal

@@ -19,6 +19,10 @@ struct EvalFlags {
   std::vector<std::string> masks;
   std::string memory;
   std::string dump_keep, plot;
+  std::vector<std::string> gates;
+  std::string baseline, shard;
+  bool measures_latency = false;
+  int64_t latency_tokens = 32, latency_repeats = 5;
   bool allows_leakage = false;
   bool skips_fidelity = false;
   bool is_list_methods = false, is_list_tasks = false;

@@ -11,9 +11,52 @@
 namespace kvcal {
 namespace {
 
+/// Twice the same would count each sample twice.
+void require_unique(std::vector<std::string> names, std::string_view what) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) fail(Kind::config, "{} '{}' is given twice", what, *twice);
+}
+
 void load_methods(const EvalFlags& flags, EvalPlan& plan) {
   for (const auto& name : flags.methods) plan.methods.push_back(load_method(name));
   plan.budgets = parse_budgets(flags.budgets);
+  std::vector<std::string> methods, budgets;
+  for (const auto& method : plan.methods) methods.push_back(method.name);
+  for (const auto& budget : plan.budgets) budgets.push_back(budget.text());
+  require_unique(methods, "method");
+  require_unique(budgets, "budget");
+  require_unique(flags.tasks, "task");
+  require_unique(flags.visibilities, "visibility");
+}
+
+/// What is judged has to be run, and a part of a run is not judged.
+void read_gates(const EvalFlags& flags, EvalPlan& plan) {
+  std::vector<std::string> variants;
+  for (const auto& method : plan.methods) {
+    if (method.is_full()) variants.push_back(method.name);
+    for (const auto& budget : plan.budgets) {
+      if (!method.is_full()) variants.push_back(method.name + "@" + budget.text());
+    }
+  }
+  for (const auto& text : flags.gates) {
+    plan.gates.push_back(parse_gate(text));
+    const Gate& gate = plan.gates.back();
+    require_runs(gate, variants, flags.tasks);
+    require(gate.field == "score" || !flags.skips_fidelity, Kind::config,
+            "gate '{}': {} is not measured with --no-fidelity", text, gate.field);
+  }
+}
+
+void read_shard(const EvalFlags& flags, EvalPlan& plan) {
+  if (flags.shard.empty()) return;
+  plan.shard = RunShard::parse(flags.shard);
+  require(!flags.shared.output.empty(), Kind::config,
+          "--shard {} needs --output: its file is what is merged", flags.shard);
+  require(flags.gates.empty() && flags.baseline.empty() && !flags.measures_latency, Kind::config,
+          "--shard {} is a part: judge and measure the merged run (the same flags without --shard, "
+          "--output of the merged file and --resume)",
+          flags.shard);
 }
 
 /// Masks are variants of the full cache: what heads do is asked apart from what eviction does.
@@ -71,14 +114,30 @@ void check_budgets(const EvalPlan& plan, const Session& session, const std::stri
   }
 }
 
+void read_baseline(const EvalFlags& flags, const Session& session, EvalPlan& plan) {
+  if (flags.baseline.empty()) return;
+  plan.baseline = Results::load(flags.baseline);
+  const auto& records = plan.baseline->records;
+  const bool has_full = std::any_of(records.begin(), records.end(),
+                                    [](const auto& record) { return is_full_cache(record); });
+  const bool runs_full = std::any_of(plan.variants.begin(), plan.variants.end(),
+                                     [](const auto& variant) { return variant.is_reference(); });
+  require(runs_full || !has_full, Kind::config,
+          "--baseline {} has the full cache, which has to be derived anew before anything is "
+          "compared: add `full` to --methods",
+          flags.baseline);
+  require_comparable(*plan.baseline, session.identity(), plan.prompts, flags.baseline);
+}
+
 void check_samples(const EvalFlags& flags, const Session& session,
                    const std::set<std::string>& calibration, EvalPlan& plan) {
-  for (const auto& task : plan.tasks) {
+  for (auto& task : plan.tasks) {
     for (int64_t i = 0; i < task.samples; ++i) {
       const Sample sample = task.task->sample(i);
       const std::string where = fmt::format("task {}, sample {}", task.name, sample.id);
-      const std::string text = prompt_text(sample, session.chat());
-      require(flags.allows_leakage || !calibration.contains(sha256(text)), Kind::config,
+      const std::string digest = sha256(prompt_text(sample, session.chat()));
+      plan.prompts.push_back({task.name, sample.id, digest});
+      require(flags.allows_leakage || !calibration.contains(digest), Kind::config,
               "{}: this prompt was used to make {}; its score would be too good. Choose other "
               "prompts, or "
               "--allow-leakage to insist",
@@ -92,6 +151,9 @@ void check_samples(const EvalFlags& flags, const Session& session,
                 prompt.total(), sample.max_new_tokens, needed, session.config().max_tokens);
         check_budgets(plan, session, where, static_cast<int64_t>(prompt.context.size()));
         plan.prompt_tokens += prompt.total();
+        if (prompt.total() > task.longest_tokens) {
+          task.longest_tokens = prompt.total(), task.longest_sample = i;
+        }
         const auto seen = static_cast<int64_t>(prompt.context.size());
         plan.longest_prompt = std::max(plan.longest_prompt, seen);
         plan.longest_tail = std::max(plan.longest_tail, needed - seen);
@@ -105,12 +167,15 @@ void check_samples(const EvalFlags& flags, const Session& session,
 std::string EvalPlan::resolved(const std::string& flags_yaml) const {
   std::string text = flags_yaml + inputs;
   for (const auto& method : methods) text += "---\n" + method.resolved();
+  if (shard) text += shard->config_line();
   return text;
 }
 
 std::unique_ptr<EvalPlan> plan_methods(const EvalFlags& flags) {
   auto plan = std::make_unique<EvalPlan>();
   load_methods(flags, *plan);
+  read_gates(flags, *plan);
+  read_shard(flags, *plan);
   for (const auto& visibility : flags.visibilities) parse_visibility(visibility);
   return plan;
 }
@@ -130,6 +195,8 @@ void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan
   make_variants(flags, plan);
   open_tasks(flags, session, plan);
   check_samples(flags, session, calibration, plan);
+  plan.units();  // throws where there are more shards than prompts
+  read_baseline(flags, session, plan);
 }
 
 MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {

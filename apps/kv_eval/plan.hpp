@@ -3,12 +3,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "kv_eval/evaluation.hpp"
+#include "kvcal/profile/baseline.hpp"
 #include "kvcal/profile/engine.hpp"
+#include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/head_mask.hpp"
 #include "kvcal/profile/memory.hpp"
 #include "shared/session.hpp"
@@ -19,6 +22,7 @@ struct PlannedTask {
   std::string name;
   std::unique_ptr<Task> task;
   int64_t samples = 0;
+  int64_t longest_sample = 0, longest_tokens = 0;  ///< index and size of the longest prompt
 };
 
 struct EvalPlan {
@@ -27,16 +31,25 @@ struct EvalPlan {
   std::vector<NamedMask> masks;
   std::vector<Variant> variants;  ///< point into methods, budgets and masks
   std::vector<PlannedTask> tasks;
+  std::vector<Gate> gates;
+  std::optional<Results> baseline;
+  std::optional<RunShard> shard;
+  std::vector<PromptId> prompts;  ///< of all tasks, in order
   ProfileFacts facts;
   std::string inputs;  ///< YAML lines: hashes of what the result depends on
   int64_t samples = 0;
   int64_t prompt_tokens = 0;
   int64_t longest_prompt = 0, longest_tail = 0;  ///< tokens; question and answer in the tail
 
+  /// Units begin .. end - 1 are run, of the prompts of all tasks in order.
+  std::pair<int64_t, int64_t> units() const {
+    return shard ? shard->range(samples) : std::pair(int64_t{0}, samples);
+  }
   std::string resolved(const std::string& flags_yaml) const;
 };
 
-/// Methods and budgets: names and numbers that need no model, so that a typo is told at once.
+/// Methods, budgets, gates and shard: names and numbers that need no model, so that a typo is told
+/// at once.
 /// @throws Error{config}
 std::unique_ptr<EvalPlan> plan_methods(const EvalFlags& flags);
 

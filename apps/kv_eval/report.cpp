@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kv_eval/verdict_report.hpp"
 #include "kvcal/profile/comparison.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/yaml.hpp"
@@ -138,7 +139,11 @@ std::string area_table(const std::vector<Area>& areas) {
 std::string as_table(const Results& results, const Summary& summary) {
   std::string text = cell_table(summary.cells) + notes(summary.cells);
   if (!summary.areas.empty()) text += "\n" + area_table(summary.areas);
-  return text + needle_heatmaps(results);
+  text += needle_heatmaps(results);
+  if (!results.latency.empty()) text += "\n" + latency_table(results.latency);
+  if (summary.baseline) text += "\n" + baseline_table(*summary.baseline);
+  if (!summary.gates.empty()) text += "\n" + gate_table(summary.gates);
+  return text;
 }
 
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {

@@ -10,7 +10,8 @@
 
 namespace kvcal {
 
-/// One line a cell, notes on what was compared, areas, then the needle heatmaps.
+/// One line a cell, notes on what was compared, areas, needle heatmaps, and what the run was held
+/// to.
 std::string as_table(const Results& results, const Summary& summary);
 std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
 std::string list_methods();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// merge, diff: several profiles of one model.
+// merge: profiles of one model, or shards of one run; diff: two profiles.
 #include "kv_inspect/commands.hpp"
+#include "kvcal/compress/error.hpp"
 #include "kvcal/profile/profile_difference.hpp"
+#include "kvcal/profile/results.hpp"
 #include "shared/app.hpp"
 #include "shared/table.hpp"
 
@@ -33,6 +35,35 @@ int merge_profiles(const MergeFlags& flags) {
   return kDone;
 }
 
+int merge_results(const MergeFlags& flags) {
+  require_writable(flags.stored);
+  std::vector<Results> shards;
+  std::vector<std::filesystem::path> files(flags.files.begin(), flags.files.end());
+  for (const auto& file : files) shards.push_back(Results::load(file));
+  const Results merged = merge(shards, files);
+  merged.save(flags.stored.output);
+  print_result(fmt::format("{} shards: {} rows\nwrote {}\n", shards.size(), merged.records.size(),
+                           flags.stored.output));
+  return kDone;
+}
+
+struct MergeableFormat {
+  std::string_view name;
+  int (*merge)(const MergeFlags&);
+};
+constexpr MergeableFormat kFormats[] = {{"kvcal.profile", merge_profiles},
+                                        {"kvcal.results", merge_results}};
+
+/// The first file says what is merged; its loader refuses the others if they are something else.
+int merge_files(const MergeFlags& flags) {
+  const std::string format = format_of(flags.files.front());
+  for (const auto& known : kFormats) {
+    if (known.name == format) return known.merge(flags);
+  }
+  fail(Kind::input, "{}: a {} file, need kvcal.profile or kvcal.results", flags.files.front(),
+       format);
+}
+
 int compare_profiles(const std::string& first, const std::string& second) {
   const auto found = differences(Profile::load(first), Profile::load(second));
   Table table({"<part", "<" + first, "<" + second, "<agreement"});
@@ -49,12 +80,16 @@ int compare_profiles(const std::string& first, const std::string& second) {
 }  // namespace
 
 void add_merge_command(CLI::App& app, Command& chosen) {
-  auto* command = app.add_subcommand("merge", "profiles of one model as one: sums and counts add");
+  auto* command = app.add_subcommand("merge",
+                                     "profiles of one model as one: sums and counts add; or all "
+                                     "shards of a run (kv-eval --shard)");
   auto flags = std::make_shared<MergeFlags>();
-  command->add_option("FILES", flags->files, "two profiles or more")->required()->expected(2, -1);
-  add_stored_flags(*command, flags->stored, "profile to write");
+  command->add_option("FILES", flags->files, "two files or more of one kind")
+      ->required()
+      ->expected(2, -1);
+  add_stored_flags(*command, flags->stored, "file to write");
   command->get_option("--output")->required();
-  command->callback([&chosen, flags] { chosen = [flags] { return merge_profiles(*flags); }; });
+  command->callback([&chosen, flags] { chosen = [flags] { return merge_files(*flags); }; });
 }
 
 void add_diff_command(CLI::App& app, Command& chosen) {

@@ -47,9 +47,12 @@ class YamlFlags : public CLI::Config {
 };
 
 /// Where results go and how they are shown, not what they are.
-constexpr std::array kNotDeciding{"output", "resume",  "force",   "quiet",   "verbose",
-                                  "json",   "config",  "dry-run", "threads", "no-provenance",
-                                  "help",   "version", "plot",    "model",   "profile"};
+constexpr std::array kNotDeciding{
+    "output",         "resume",   "force",   "quiet",           "verbose",
+    "json",           "config",   "dry-run", "threads",         "no-provenance",
+    "help",           "version",  "plot",    "model",           "profile",
+    "gate",           "baseline", "shard",   "measure-latency", "latency-tokens",
+    "latency-repeats"};
 
 }  // namespace
 

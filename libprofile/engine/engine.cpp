@@ -84,7 +84,8 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
                   prepared.compressor);
     run.run(chosen, filled, keep_sink);
   }
-  for (auto& record : records) record.task = task;
+  const std::string prompt_sha256 = sha256(prompt_text(sample, chat_));
+  for (auto& record : records) record.task = task, record.prompt_sha256 = prompt_sha256;
   return records;
 }
 

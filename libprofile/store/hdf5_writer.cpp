@@ -96,7 +96,10 @@ Hdf5Writer::Hdf5Writer(const fs::path& file)
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.id(), false);
   id_ = H5Fcreate(aside_.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
-  if (id_ < 0) fail_to_write(file_, "the file", h5::reason());
+  if (id_ >= 0) return;
+  const std::string reason = h5::reason();
+  abandon();  // a full disk may have taken the file's name, if not its first bytes
+  fail_to_write(file_, "the file", reason);
 }
 
 Hdf5Writer::Hdf5Writer(Hdf5Writer&& other) noexcept

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kvcal/profile/provenance.hpp"
 
+#include "kvcal/compress/error.hpp"
+#include "store/hdf5.hpp"
 #include "store/sha256.hpp"
 
 namespace kvcal {
+
+std::string format_of(const std::filesystem::path& file) {
+  const Hdf5Reader reader(file);
+  require(reader.has_attribute("/", "format"), Kind::input, "{}: no attribute 'format'",
+          file.string());
+  const auto format = reader.attribute<std::string>("/", "format");
+  return format.substr(0, format.rfind('/'));
+}
 
 std::string_view tool_version() {
   return KVCAL_VERSION;

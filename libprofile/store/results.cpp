@@ -15,6 +15,21 @@ constexpr std::string_view kFormat = "kvcal.results";
 constexpr int64_t kVersion = 1;
 const std::string kGroup = "/samples";
 const std::string kKeptPath = kGroup + "/kept_per_head";
+const std::string kLatency = "/latency";
+
+void write_shard(Hdf5Writer& writer, const RunShard& shard) {
+  writer.write_attribute("/", "shard_index", shard.index);
+  writer.write_attribute("/", "shard_count", shard.count);
+}
+
+std::optional<RunShard> read_shard(const Hdf5Reader& reader) {
+  if (!reader.has_attribute("/", "shard_index")) return std::nullopt;
+  const RunShard shard{reader.attribute<int64_t>("/", "shard_index"),
+                       reader.attribute<int64_t>("/", "shard_count")};
+  require(shard.index >= 1 && shard.index <= shard.count, Kind::input,
+          "{}: shard {}, need an index from 1 to the count", reader.file().string(), shard.text());
+  return shard;
+}
 
 }  // namespace
 
@@ -56,7 +71,9 @@ Results Results::load(const std::filesystem::path& file) {
   Results results;
   results.model = read_root_attributes<ModelIdentity>(reader);
   results.provenance = read_root_attributes<Provenance>(reader);
+  results.shard = read_shard(reader);
   results.records = read_records(reader);
+  if (reader.has(kLatency)) results.latency = read_columns<LatencyRecord>(reader, kLatency);
   return results;
 }
 
@@ -65,7 +82,9 @@ void Results::save(const std::filesystem::path& file) const {
   writer.write_attribute("/", "format", fmt::format("{}/{}", kFormat, kVersion));
   write_root_attributes(writer, model);
   write_root_attributes(writer, provenance);
+  if (shard) write_shard(writer, *shard);
   write_records(writer, records);
+  if (!latency.empty()) write_columns<LatencyRecord>(writer, kLatency, latency);
   writer.finish();
 }
 

@@ -41,10 +41,22 @@ Json json_of_all(const std::vector<Record>& records) {
   return list;
 }
 
+Json json_of(const BaselineReport& report) {
+  return {{"file", report.file},
+          {"full_cache_drift", json_of(report.drift)},
+          {"is_refused", report.drift.is_too_far()},
+          {"rows", json_of_all(report.rows)},
+          {"absent_now", report.absent_now},
+          {"absent_before", report.absent_before}};
+}
+
 }  // namespace
 
 Summary summarise_all(const Results& results, uint64_t seed) {
-  return {summarise(results, seed), areas(results, seed)};
+  Summary summary;
+  summary.cells = summarise(results, seed);
+  summary.areas = areas(results, seed);
+  return summary;
 }
 
 std::string to_json(const Results& results, const Summary& summary) {
@@ -53,6 +65,9 @@ std::string to_json(const Results& results, const Summary& summary) {
   root["model"] = json_of(results.model);
   root["cells"] = json_of_all(summary.cells);
   root["areas"] = json_of_all(summary.areas);
+  root["gates"] = json_of_all(summary.gates);
+  if (summary.baseline) root["baseline"] = json_of(*summary.baseline);
+  root["latency"] = json_of_all(results.latency);
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -93,7 +93,7 @@ TEST(CliRunner, SetupAndChecksMustSucceed) {
 TEST(CliRunner, AMistakeInACaseIsNamed) {
   EXPECT_EQ(verdict("command: ls\nexitt: 1\n"),
             "case.yaml: unknown key 'exitt' (known: setup, command, check, environment, stdin, "
-            "exit, timeout_seconds, needs_model, stdout, stderr)");
+            "exit, timeout_seconds, needs_model, needs, stdout, stderr)");
   EXPECT_EQ(verdict("exit: 1\n"), "case.yaml: no command");
   EXPECT_EQ(verdict("command: ls\nstdout: nothing\n"),
             "case.yaml: 'nothing' as an output, need golden, empty or a list of sentences");

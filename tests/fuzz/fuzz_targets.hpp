@@ -9,6 +9,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/exchange.hpp"
+#include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/tokenizer.hpp"
 #include "kvcal/profile/yaml.hpp"
 #include "support/paths.hpp"
@@ -69,6 +70,16 @@ inline void exchange(std::span<const uint8_t> bytes) {
     profile.save(file.parent_path() / "imported.h5");
     profile.facts();
     export_files(*format, profile, "");
+  }
+}
+
+/// Parses the bytes as a gate; what is understood can be asked whether it is run.
+inline void gate(std::span<const uint8_t> bytes) {
+  try {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    require_runs(parse_gate(text), {"full", "snapkv@64"}, {"niah"});
+  } catch (const Error& error) {
+    if (error.kind() != Kind::config) throw;
   }
 }
 

@@ -63,6 +63,8 @@ void read_key(CliCase& test, const std::string& key, const YAML::Node& value) {
     test.timeout_seconds = value.as<int>();
   } else if (key == "needs_model") {
     test.needs_model = value.as<bool>();
+  } else if (key == "needs") {
+    test.needs = value.as<std::string>();
   } else if (key == "stdout") {
     test.stdout_demand = read_demand(value);
   } else if (key == "stderr") {
@@ -70,7 +72,7 @@ void read_key(CliCase& test, const std::string& key, const YAML::Node& value) {
   } else {
     fail(Kind::config,
          "unknown key '{}' (known: setup, command, check, environment, stdin, exit, "
-         "timeout_seconds, needs_model, stdout, stderr)",
+         "timeout_seconds, needs_model, needs, stdout, stderr)",
          key);
   }
 }
@@ -192,6 +194,9 @@ Places places(const fs::path& programs, const fs::path& scratch) {
 
 std::optional<std::string> absent_place(const CliCase& test, const Places& places) {
   if (test.needs_model && places.at("MODEL").empty()) return "the model SmolLM2-135M-Instruct";
+  if (!test.needs.empty() && run({.arguments = {"bash", "-c", test.needs}}).exit_code != 0) {
+    return "`" + test.needs + "`";
+  }
   std::string text;
   for (const auto* part : {&test.setup, &test.command, &test.check}) {
     for (const auto& line : *part) text += line + "\n";

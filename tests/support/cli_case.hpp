@@ -32,6 +32,7 @@ struct CliCase {
   int exit_code = 0;
   int timeout_seconds = 60;
   bool needs_model = false;  // skipped without the real model
+  std::string needs;         // bash line; skipped where it fails
   StreamDemand stdout_demand;
   StreamDemand stderr_demand;
 };
@@ -43,7 +44,7 @@ CliCase load_cli_case(const std::filesystem::path& path);
 using Places = std::map<std::string, std::string>;
 Places places(const std::filesystem::path& programs, const std::filesystem::path& scratch);
 
-/// The place that the case needs and that is not there, if any.
+/// The place that the case needs and that is not there, or the line that fails, if any.
 std::optional<std::string> absent_place(const CliCase& test, const Places& places);
 
 /// Runs the case; one sentence for each demand that was not met, with the outputs. Empty = passed.

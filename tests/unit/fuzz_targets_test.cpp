@@ -34,6 +34,9 @@ const std::vector<std::string> kForeign = {
     std::string("\x93NUMPY\x01\x00\x3e\x00", 10) +
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 2), }" + std::string(16, '\0')};
 
+const std::vector<std::string> kGates = {"kl(compresskv@3%:jsonl:a b) <= 0.5 * kl(full) + 1e-3",
+                                         "my-m.v2@8MiB:niah>=-0.97", "snapkv@64:niah > full - .5"};
+
 void run(Target target, const std::string& input) {
   EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
 }
@@ -81,6 +84,10 @@ TEST(FuzzTargets, DamagedYamlEndsInAnErrorOrWorks) {
 TEST(FuzzTargets, DamagedFilesOfOtherProjectsEndInAnErrorOrAreImported) {
   run_damaged(&fuzz::exchange, kForeign, 100);  // what is taken is saved: slower than the others
   run(&fuzz::exchange, std::string(2000, '['));
+}
+
+TEST(FuzzTargets, DamagedGatesEndInAnErrorOrAreUnderstood) {
+  run_damaged(&fuzz::gate, kGates);
 }
 
 }  // namespace

@@ -153,6 +153,58 @@ TEST(Results, WithoutAFullCacheNothingIsPaired) {
   EXPECT_FALSE(cell.relative_to_full || cell.paired_delta || cell.paired_ci_low);
 }
 
+TEST(Results, CellsSayWhoWonAndHowSurely) {
+  Results results = small_results();
+  for (int i = 0; i < 10; ++i) {
+    const std::string sample = "more " + std::to_string(i);
+    results.records.push_back(record("full", sample, 1));
+    results.records.push_back(record("snapkv", sample, 0.25));
+    results.records.push_back(record("random", sample, 0));
+  }
+  const auto cells = summarise(results, 1);
+  ASSERT_EQ(cells.size(), 3u);
+  const Cell& cut = cells[1];
+  EXPECT_EQ(cut.wins, 0);
+  EXPECT_EQ(cut.ties, 2);
+  EXPECT_EQ(cut.losses, 11);
+  EXPECT_FALSE(cells[0].p_value) << "the full cache is not compared with itself";
+  EXPECT_LT(*cut.p_value, 0.001);
+  EXPECT_GE(*cut.p_holm, *cut.p_value);
+  EXPECT_LE(*cut.p_holm, 2 * *cut.p_value) << "two comparisons";
+  EXPECT_EQ(*cut.random_delta, 0.25) << "on the ten samples that both have";
+  EXPECT_FALSE(cells[2].random_delta);
+  EXPECT_LT(*cut.relative_ci_low, *cut.relative_to_full);
+  EXPECT_GT(*cut.relative_ci_high, *cut.relative_to_full);
+}
+
+TEST(Results, ScoresThatCannotTellVariantsApartAreFlagged) {
+  Results results = small_results();
+  EXPECT_EQ(summarise(results, 1)[1].limit, "");
+  for (auto& r : results.records) r.score = r.method == "full" ? 0.02 : 0.5;
+  EXPECT_EQ(summarise(results, 1)[1].limit, kFloor);
+  for (auto& r : results.records) r.score = r.method == "full" ? 1 : 0.96;
+  EXPECT_EQ(summarise(results, 1)[1].limit, kCeiling);
+  EXPECT_EQ(summarise(results, 1)[0].limit, kCeiling) << "the cells of a task together";
+  std::erase_if(results.records, [](const auto& r) { return r.method != "full"; });
+  EXPECT_EQ(summarise(results, 1)[0].limit, "") << "nothing is compared";
+}
+
+TEST(Results, LatencyIsKept) {
+  const fs::path file = test::scratch_dir() / "r.h5";
+  Results before = small_results();
+  before.latency.resize(2);
+  before.latency[1].method = "snapkv", before.latency[1].ttft_s = 0.5;
+  before.save(file);
+  const Results after = Results::load(file);
+  ASSERT_EQ(after.latency.size(), 2u);
+  EXPECT_EQ(after.latency[1].method, "snapkv");
+  EXPECT_EQ(after.latency[1].ttft_s, 0.5);
+  EXPECT_TRUE(std::isnan(after.latency[0].peak_bytes));
+  const auto json = nlohmann::json::parse(to_json(after, {}));
+  EXPECT_EQ(json["latency"][1]["method"], "snapkv");
+  EXPECT_TRUE(json["latency"][0]["peak_bytes"].is_null());
+}
+
 TEST(Results, JsonHasEveryFieldAndNullWhereNothingWasMeasured) {
   const Results results = small_results();
   const auto json = nlohmann::json::parse(to_json(results, summarise_all(results, 1)));

@@ -29,6 +29,10 @@ struct Provenance {
   }
 };
 
+/// What kind of file of ours it is: "kvcal.profile", "kvcal.results".
+/// @throws Error{input} not an HDF5 file, or without a format
+std::string format_of(const std::filesystem::path& file);
+
 std::string_view tool_version();  ///< "0.1.0"
 std::string_view tool_commit();   ///< short hash, "-dirty" behind it if so, or "unknown"
 

@@ -2,14 +2,19 @@
 // Results of kv-eval: one record per sample and variant, and the cells (means) made from them.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "kvcal/profile/latency.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/provenance.hpp"
 
@@ -42,10 +47,12 @@ struct SampleRecord {
   double top1_agreement = std::numeric_limits<double>::quiet_NaN();
   double answer_nll = std::numeric_limits<double>::quiet_NaN();
   double full_answer_nll = std::numeric_limits<double>::quiet_NaN();
+  std::string prompt_sha256;  ///< of the text given to the model, question included
 
   /// Columns that files of earlier builds lack; their defaults are taken.
   static constexpr std::string_view kAddedLater[] = {
-      "reused_tokens", "is_exact", "kl", "top1_agreement", "answer_nll", "full_answer_nll"};
+      "reused_tokens", "is_exact",        "kl",           "top1_agreement",
+      "answer_nll",    "full_answer_nll", "prompt_sha256"};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& v) {
@@ -61,22 +68,44 @@ struct SampleRecord {
     v("reused_tokens", self.reused_tokens), v("prefill_s", self.prefill_s);
     v("decode_s", self.decode_s), v("is_exact", self.is_exact), v("kl", self.kl);
     v("top1_agreement", self.top1_agreement), v("answer_nll", self.answer_nll);
-    v("full_answer_nll", self.full_answer_nll);
+    v("full_answer_nll", self.full_answer_nll), v("prompt_sha256", self.prompt_sha256);
   }
   /// [layers * kv_heads] kept entries, stored as its own dataset.
   std::vector<int32_t> kept_per_head;
+};
+
+/// One of the runs that a sweep was divided into: the index-th of count blocks of samples, from 1.
+struct RunShard {
+  int64_t index = 0, count = 0;
+
+  bool operator==(const RunShard&) const = default;
+  std::string text() const { return fmt::format("{}/{}", index, count); }
+  /// The last line of a shard's resolved configuration; a merged run has none.
+  std::string config_line() const { return fmt::format("shard: {}\n", text()); }
+  /// "2/8". @throws Error{config} not of this form, or not 1 <= index <= count
+  static RunShard parse(std::string_view text);
+  /// Samples begin .. end - 1 of all. @throws Error{config} fewer samples than shards
+  std::pair<int64_t, int64_t> range(int64_t samples) const;
 };
 
 /// `kvcal.results/1`
 struct Results {
   ModelIdentity model;
   Provenance provenance;
+  std::optional<RunShard> shard;  ///< empty: a whole run
   std::vector<SampleRecord> records;
+  std::vector<LatencyRecord> latency;  ///< --measure-latency
 
   /// @throws Error{input} as Profile::load
   static Results load(const std::filesystem::path& file);
   void save(const std::filesystem::path& file) const;
 };
+
+/// A whole run from all of its shards, in any order: the records are those of one run.
+/// @param files  where they are from, for messages
+/// @throws Error{input} not a shard, shards of different runs (the first line that differs), one
+///         twice, or missing ones
+Results merge(std::span<const Results> shards, std::span<const std::filesystem::path> files);
 
 /// Samples as columns below /samples: the form of shards and of the final file.
 void write_records(Hdf5Writer& writer, std::span<const SampleRecord> records);

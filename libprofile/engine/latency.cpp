@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/peak_memory.hpp"
+#include "engine/replay.hpp"
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/measure_latency.hpp"
+#include "kvcal/profile/statistics.hpp"
+
+namespace kvcal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A cache ready to answer, and the logits of the last token before it.
+struct Ready {
+  CompactCache cache;
+  at::Tensor logits;  // [1, vocab] f32
+};
+
+struct Repeat {
+  double ttft_s = 0, tokens_per_s = 0, peak_bytes = 0;
+  int64_t kept_bytes = 0;
+};
+
+class Measurement {
+ public:
+  Measurement(const LatencyBench& bench, const std::string& task, const Sample& sample,
+              const Variant& variant, const LatencyOptions& options)
+      : bench_(bench),
+        sample_(sample),
+        variant_(variant),
+        options_(options),
+        seed_(stable_hash(task + '/' + sample.id, options.seed)),
+        prompt_(tokenize_prompt(sample, bench.chat, bench.tokenizer, variant.visibility)) {
+    const int64_t needed = prompt_.total() + options.new_tokens + 1;
+    const int64_t most = bench.model.config().max_tokens;
+    require(needed <= most, Kind::input,
+            "latency of task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes "
+            "{}",
+            task, sample.id, prompt_.total(), options.new_tokens + 1, needed, most);
+  }
+
+  int64_t prompt_tokens() const { return prompt_.total(); }
+  int64_t budget_tokens() const {
+    const auto tokens = static_cast<int64_t>(prompt_.context.size());
+    if (variant_.budget == nullptr) return tokens;
+    const auto& model = bench_.model;
+    const auto element_bytes = static_cast<int64_t>(model.cache_options().dtype().itemsize());
+    return variant_.budget->tokens(tokens, model.config(), element_bytes);
+  }
+
+  Repeat run() const {
+    Repeat repeat;
+    const PeakMemory memory;
+    const auto start = Clock::now();
+    Ready ready = prepare();
+    repeat.kept_bytes = ready.cache.prefix_bytes();
+    // The first token is chosen within `generate`, from logits that are there: microseconds.
+    repeat.ttft_s = seconds_since(start);
+    const auto generation =
+        generate(bench_.model, ready.cache, ready.logits, options_.new_tokens + 1, {});
+    repeat.tokens_per_s = static_cast<double>(generation.steps) / generation.seconds;
+    repeat.peak_bytes = memory.rise_bytes();
+    return repeat;
+  }
+
+ private:
+  /// The prefilled prompt is freed when this returns, as a server would.
+  Ready prepare() const {
+    const Needs needs = variant_.method->needs();
+    auto prefilled = prefill(bench_.model, prompt_.context, needs);
+    replay(bench_.model, prompt_.context, ReplayText(bench_.tokenizer, bench_.chat, sample_.chat),
+           needs, prefilled);
+    const auto tail = static_cast<int64_t>(prompt_.question.size()) + options_.new_tokens + 1;
+    Compressor compressor(bench_.model, prefilled, bench_.facts, seed_);
+    auto compression = compressor.compress(*variant_.method, budget_tokens(), tail);
+    Ready ready{std::move(compression.cache), prefilled.last_logits};
+    if (!prompt_.question.empty()) {
+      ready.logits = bench_.model.forward(prompt_.question, ready.cache, LogitsWanted::last);
+    }
+    return ready;
+  }
+
+  const LatencyBench& bench_;
+  const Sample& sample_;
+  const Variant& variant_;
+  const LatencyOptions& options_;
+  uint64_t seed_;
+  PromptTokens prompt_;
+};
+
+/// Least, middle (the lower one of two) and largest.
+struct Spread {
+  double least, middle, most;
+};
+
+Spread spread_of(const std::vector<Repeat>& repeats, double Repeat::*value) {
+  std::vector<double> values;
+  for (const auto& repeat : repeats) values.push_back(repeat.*value);
+  std::sort(values.begin(), values.end());
+  return {values.front(), values[(values.size() - 1) / 2], values.back()};
+}
+
+}  // namespace
+
+LatencyRecord measure_latency(const LatencyBench& bench, const std::string& task,
+                              const Sample& sample, const Variant& variant,
+                              const LatencyOptions& options) {
+  require(options.repeats >= 1 && options.new_tokens >= 1, Kind::config,
+          "latency: {} repeats of {} new tokens, need at least 1 of each", options.repeats,
+          options.new_tokens);
+  const Measurement measurement(bench, task, sample, variant, options);
+  measurement.run();  // warms caches of the processor and of the allocator
+  std::vector<Repeat> repeats;
+  for (int64_t i = 0; i < options.repeats; ++i) repeats.push_back(measurement.run());
+  LatencyRecord record;
+  record.task = task, record.sample = sample.id, record.method = variant.method->name;
+  record.visibility = to_string(variant.visibility);
+  record.budget = variant.budget == nullptr ? "full" : variant.budget->text();
+  record.prompt_tokens = measurement.prompt_tokens();
+  record.new_tokens = options.new_tokens, record.repeats = options.repeats;
+  record.kept_bytes = repeats.front().kept_bytes;
+  const Spread ttft = spread_of(repeats, &Repeat::ttft_s);
+  record.ttft_min_s = ttft.least, record.ttft_s = ttft.middle, record.ttft_max_s = ttft.most;
+  const Spread speed = spread_of(repeats, &Repeat::tokens_per_s);
+  record.tokens_per_s_min = speed.least, record.tokens_per_s = speed.middle;
+  record.tokens_per_s_max = speed.most;
+  record.peak_bytes = spread_of(repeats, &Repeat::peak_bytes).most;
+  return record;
+}
+
+}  // namespace kvcal
