@@ -43,6 +43,8 @@ struct Vectors {
 };
 const std::map<std::string_view, Vectors> kElsewhere = {
     {"code_sim_difflib_score", {"code_sim_score", "expected_difflib"}},
+    {"ruler_string_match_all_kvpress", {"ruler_string_match_all"}},
+    {"ruler_string_match_part_kvpress", {"ruler_string_match_part"}},
     {"rouge_score_unlimited", {"rouge_score", "expected_unlimited_recursion"}},
     {"rouge_zh_score_unlimited", {"rouge_zh_score", "expected_unlimited_recursion"}}};
 
