@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
+#include "kvcal/compress/error.hpp"
 #include "kvcal/profile/tune.hpp"
 
 namespace kvcal {
@@ -60,6 +61,25 @@ std::vector<SampleRecord> Tuner::run(Engine& engine, const std::string& task, co
 
 std::vector<double> Tuner::losses(const std::string& task, const Sample& sample,
                                   std::span<const Method> methods) {
+  try {
+    return losses_of_all(task, sample, methods);
+  } catch (const Error& error) {
+    if (error.kind() != Kind::config) throw;
+    if (methods.size() <= 1) {
+      return std::vector<double>(methods.size(), std::numeric_limits<double>::infinity());
+    }
+  }
+  // One of them asks for what this model does not have (more voters than a layer's heads): halve
+  // until it stands alone.
+  const size_t half = methods.size() / 2;
+  auto found = losses(task, sample, methods.first(half));
+  const auto others = losses(task, sample, methods.subspan(half));
+  found.insert(found.end(), others.begin(), others.end());
+  return found;
+}
+
+std::vector<double> Tuner::losses_of_all(const std::string& task, const Sample& sample,
+                                         std::span<const Method> methods) {
   const auto records = run(fast_, task, sample, methods);
   const SampleRecord& full = records.front();
   std::vector<double> losses;

@@ -110,7 +110,8 @@ class Tuner {
   Tuner(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat, ProfileFacts facts,
         std::vector<Budget> budgets, Visibility visibility, uint64_t seed);
 
-  /// Mean loss over the budgets of each method; infinity where a budget is below what it needs.
+  /// Mean loss over the budgets of each method; infinity where a budget is below what it needs, or
+  /// the model lacks what it asks for.
   std::vector<double> losses(const std::string& task, const Sample& sample,
                              std::span<const Method> methods);
 
@@ -120,6 +121,8 @@ class Tuner {
                                    std::span<const Method> methods);
 
  private:
+  std::vector<double> losses_of_all(const std::string& task, const Sample& sample,
+                                    std::span<const Method> methods);
   std::vector<SampleRecord> run(Engine& engine, const std::string& task, const Sample& sample,
                                 std::span<const Method> methods);
   bool can_honour(const Method& method, const Budget& budget, int64_t prompt_tokens) const;
