@@ -17,11 +17,14 @@ from statsmodels.stats.multitest import multipletests
 RESAMPLES = 200_000
 
 
-def interval(values, statistic, **options):
-    found = scipy.stats.bootstrap(values, statistic, n_resamples=RESAMPLES, method="percentile",
-                                  vectorized=True, batch=2_000,
-                                  rng=numpy.random.default_rng(1), **options).confidence_interval
-    return [float(found.low), float(found.high)]
+def bootstrap(values):
+    return scipy.stats.bootstrap(values, mean_of_clusters, n_resamples=RESAMPLES, paired=True,
+                                 method="percentile", vectorized=True, batch=2_000,
+                                 rng=numpy.random.default_rng(1))
+
+
+def bounds(found):
+    return [float(found.confidence_interval.low), float(found.confidence_interval.high)]
 
 
 def mean_of_clusters(sums, sizes, axis):
@@ -38,12 +41,16 @@ def pairs_case(random, n, clusters, loss):
     size = numpy.array([(index == k).sum() for k in names])
     sums = {key: numpy.array([side[index == k].sum() for k in names])
             for key, side in {"a": a, "b": b}.items()}
+    deltas = bootstrap((sums["a"] - sums["b"], size))
+    beyond = min((deltas.bootstrap_distribution <= 0).sum(),
+                 (deltas.bootstrap_distribution >= 0).sum())
     return {
         "a": a.tolist(), "b": b.tolist(), "clusters": index.tolist(),
         "delta": float((a - b).mean()),
-        "delta_interval": interval((sums["a"] - sums["b"], size), mean_of_clusters, paired=True),
+        "delta_interval": bounds(deltas),
+        "p_value": float(min(1, 2 * beyond / RESAMPLES)),
         "ratio": float(a.mean() / b.mean()),
-        "ratio_interval": interval((sums["a"], sums["b"]), mean_of_clusters, paired=True),
+        "ratio_interval": bounds(bootstrap((sums["a"], sums["b"]))),
         "t_test_p": float(scipy.stats.ttest_rel(a, b).pvalue) if clusters == n else None,
     }
 
@@ -54,7 +61,8 @@ def main():
     ties = [random.integers(0, 4, 30).tolist(), random.integers(0, 4, 30).tolist()]
     x = numpy.log2([0.01, 0.03, 0.05, 0.12, 0.5])
     y = [0.2, 0.25, 0.7, 0.8, 0.95]
-    cut = numpy.log2([0.03, 0.12])
+    cut = numpy.log2([0.02, 0.2])
+    inside = numpy.concatenate([cut[:1], x[1:4], cut[1:]])
     cases = {
         "versions": {"numpy": numpy.__version__, "scipy": scipy.__version__,
                      "statsmodels": statsmodels.__version__},
@@ -66,7 +74,7 @@ def main():
         "area": {"x": x.tolist(), "y": y,
                  "whole": float(numpy.trapezoid(y, x) / (x[-1] - x[0])),
                  "low": float(cut[0]), "high": float(cut[1]),
-                 "cut": float(numpy.trapezoid(y[1:4], x[1:4]) / (cut[1] - cut[0]))},
+                 "cut": float(numpy.trapezoid(numpy.interp(inside, x, y), inside) / (cut[1] - cut[0]))},
     }
     file = Path(__file__).with_name("cases.json")
     file.write_text(json.dumps(cases, indent=1) + "\n")
