@@ -76,8 +76,8 @@ void require_comparable(const Results& baseline, const ModelIdentity& model,
 void require_same_dtype(const Results& baseline, std::string_view dtype,
                         const std::filesystem::path& file);
 
-/// While a run is going on: the full cache is off by so much already that agreement of everything to
-/// come cannot bring it back, so that hours need not be spent on numbers that will be refused.
+/// While a run is going on: the full cache is off by so much already that agreement of everything
+/// to come cannot bring it back, so that hours need not be spent on numbers that will be refused.
 bool is_drift_certain(const Results& so_far, const Results& before);
 
 /// Regressed or improved: the interval of the difference excludes zero, and Holm's p-value over all
