@@ -18,7 +18,8 @@ std::string format_field(std::string_view name, double value) {
     return fmt::format("{:.1f}%", 100 * value);
   }
   if (name.ends_with("_tokens")) return fmt::format("{:.0f}", value);
-  if (name.ends_with("_per_s") || name.ends_with("_ms")) return fmt::format("{:.1f}", value);
+  if (name.find("_per_s") != name.npos || name.ends_with("_ms"))
+    return fmt::format("{:.1f}", value);
   return fmt::format("{:.3f}", value);
 }
 

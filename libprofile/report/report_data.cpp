@@ -38,6 +38,16 @@ void require_equal(const SampleRecord& a, const SampleRecord& b, const fs::path&
       a.score, b.score);
 }
 
+/// The same question asked of another text is another sample. Older files hold no hashes.
+void require_same_prompt(const SampleRecord& a, const SampleRecord& b, const fs::path& file_of_a,
+                         const fs::path& file_of_b) {
+  const bool are_known = !a.prompt_sha256.empty() && !b.prompt_sha256.empty();
+  require(!are_known || a.prompt_sha256 == b.prompt_sha256, Kind::input,
+          "{} and {} gave the model different prompts for task '{}', sample '{}'; compare runs of "
+          "one data set and configuration",
+          file_of_a.string(), file_of_b.string(), a.task, a.sample);
+}
+
 struct Variant {
   std::string name;
   size_t file = 0;
@@ -78,13 +88,20 @@ std::vector<std::string> series_names(const std::vector<Cell>& cells) {
 Results merge_results(std::span<const Results> results, std::span<const fs::path> files) {
   Results merged = results.front();
   merged.records.clear();
-  std::map<std::vector<std::string>, Place> places;
+  merged.latency.clear(), merged.shard.reset();
+  std::map<std::vector<std::string>, Place> places, samples;
   std::vector<size_t> file_of;
   for (size_t file = 0; file < results.size(); ++file) {
     require_mergeable(results.front(), results[file], files.front(), files[file]);
+    const auto& latency = results[file].latency;
+    merged.latency.insert(merged.latency.end(), latency.begin(), latency.end());
     for (const auto& record : results[file].records) {
-      const auto [found, is_new] =
-          places.try_emplace(identity_of(record), Place{merged.records.size(), file});
+      const Place here{merged.records.size(), file};
+      const auto first = samples.try_emplace({record.task, record.sample}, here).first->second;
+      if (first.file != file) {
+        require_same_prompt(merged.records[first.record], record, files[first.file], files[file]);
+      }
+      const auto [found, is_new] = places.try_emplace(identity_of(record), here);
       if (is_new) {
         merged.records.push_back(record);
         file_of.push_back(file);

@@ -57,6 +57,17 @@ TEST(MergeResults, AnswersThatDisagreeAreRefused) {
       "compare runs of one build and configuration");
 }
 
+TEST(MergeResults, OtherPromptsAreOtherSamples) {
+  Results first = results_of("snapkv"), other = results_of("tova");
+  for (auto& record : first.records) record.prompt_sha256 = "a";
+  EXPECT_EQ(merged(first, other).records.size(), 32u) << "older files do not know";
+  for (auto& record : other.records) record.prompt_sha256 = "b";
+  EXPECT_EQ(
+      refusal(first, other),
+      "a.h5 and b.h5 gave the model different prompts for task 'niah', sample 'needle0'; compare "
+      "runs of one data set and configuration");
+}
+
 TEST(MergeResults, OtherSamplesAreNoPairs) {
   Results other = results_of("tova");
   std::erase_if(other.records, [](const auto& r) { return r.sample == "needle3"; });

@@ -135,6 +135,18 @@ TEST(CostSection, HasBytesAndSeconds) {
   expect_holds(section("cost", data_of()), {"1.0 MiB", "2.0 MiB", "4.0 MiB", ">0.50<", ">40.0<"});
 }
 
+TEST(CostSection, ShowsVariantsThatRanAlone) {
+  ReportData data = data_of();
+  EXPECT_FALSE(section("cost", data).holds("One variant alone"));
+  LatencyRecord record;
+  record.task = "niah", record.method = "snapkv", record.budget = "25%", record.ttft_s = 0.375;
+  record.tokens_per_s = 12.5, record.kept_bytes = 1048576;
+  data.results.latency = {record, record};
+  data.results.latency[1].ttft_s = 0.5;
+  expect_holds(section("cost", data), {"One variant alone", "snapkv@25%", ">0.375<", ">0.500<",
+                                       "tokens per s <b>12.5</b>"});
+}
+
 TEST(HeadsSection, MarksTheBest) {
   const Shown shown = section("heads", data_of());
   expect_holds(shown,

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "kvcal/profile/format.hpp"
+#include "report/field_table.hpp"
 #include "report/html.hpp"
 #include "report/panel.hpp"
 #include "report/section.hpp"
@@ -67,6 +69,20 @@ std::string table_of(const Panel& panel) {
   return table.html();
 }
 
+/// Of variants that ran alone (kv-eval --measure-latency).
+void add_latency(Section& section, const std::vector<LatencyRecord>& latency) {
+  static constexpr std::array<std::string_view, 3> kInVariant{"method", "budget", "mask"};
+  std::vector<FieldRow> rows;
+  for (const auto& record : latency) {
+    FieldRow row(variant_name(record), record.method, kInVariant);
+    LatencyRecord::fields(record, row);
+    rows.push_back(std::move(row));
+  }
+  if (rows.empty()) return;
+  section.add(heading("One variant alone", "median of the repeats, and their ends"));
+  section.add(field_table("variant", rows));
+}
+
 Section make(const ReportData& data) {
   Section section;
   for (const auto& panel : panels_of(data.cells)) {
@@ -87,6 +103,7 @@ Section make(const ReportData& data) {
     section.add(draw_curves(chart));
     section.add(table_of(panel) + "</div>\n");
   }
+  add_latency(section, data.results.latency);
   return section;
 }
 
