@@ -31,4 +31,8 @@ std::filesystem::path resource(std::string_view relative) {
        relative, fmt::join(tried, ", "));
 }
 
+std::filesystem::path existing_or_resource(const std::string& path) {
+  return std::filesystem::exists(path) ? std::filesystem::path(path) : resource(path);
+}
+
 }  // namespace kvcal

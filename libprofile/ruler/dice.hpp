@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
 namespace kvcal::ruler {
@@ -34,6 +35,7 @@ class Dice {
 
   /// `count` different numbers below n in the order drawn, count <= n
   std::vector<int64_t> distinct(int64_t count, int64_t n) {
+    require(count <= n, Kind::internal, "{} different numbers drawn from {}", count, n);
     std::vector<int64_t> numbers(static_cast<size_t>(n));
     std::iota(numbers.begin(), numbers.end(), 0);
     shuffle(numbers);

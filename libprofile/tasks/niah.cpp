@@ -81,11 +81,6 @@ struct NiahParams {
   }
 };
 
-/// A path as given, else below the folders that hold our own data.
-std::filesystem::path data_path(const std::string& path) {
-  return std::filesystem::exists(path) ? std::filesystem::path(path) : resource(path);
-}
-
 void require_distinct(std::vector<double> values, std::string_view name) {
   std::sort(values.begin(), values.end());
   const auto twice = std::adjacent_find(values.begin(), values.end());
@@ -99,10 +94,10 @@ class Niah : public Task {
       : context_(context),
         params_(params),
         depths_(params.depths),
-        needles_(load_needles(data_path(params.needles))) {
+        needles_(load_needles(existing_or_resource(params.needles))) {
     check_params();
     std::sort(depths_.begin(), depths_.end(), std::greater<>());
-    for (Haystack& haystack : load_haystacks(data_path(params.haystack))) {
+    for (Haystack& haystack : load_haystacks(existing_or_resource(params.haystack))) {
       haystacks_.emplace_back(context.tokenizer, std::move(haystack));
     }
     check_fits_model();

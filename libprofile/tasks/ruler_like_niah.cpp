@@ -54,8 +54,7 @@ class NeedleWriter : public ruler::Writer {
   explicit NeedleWriter(const NeedleParams& params)
       : params_(params),
         lexicon_(ruler::Lexicon::load()),
-        sentences_(ruler::split_sentences(ruler::load_essays())),
-        thing_(params.value) {
+        sentences_(ruler::split_sentences(ruler::load_essays())) {
     require(params.asked_keys <= params.keys, Kind::config,
             "{}: asked_keys = {}, need 1 .. {} (keys)", kName, params.asked_keys, params.keys);
     require(needles() <= ruler::kDepths, Kind::config,
@@ -79,7 +78,7 @@ class NeedleWriter : public ruler::Writer {
     }
     dice.shuffle(lines);
     const bool is_one = prompt.references.size() == 1;
-    const std::string things = fmt::format("secret {}{}", thing_, is_one ? "" : "s");
+    const std::string things = fmt::format("secret {}{}", params_.value, is_one ? "" : "s");
     prompt.context = fmt::format(
         "The text below hides {}. Remember {}: the question comes after the text.\n\n{}\n\n",
         is_one ? "a " + things : "some " + things, is_one ? "it" : "them",
@@ -113,7 +112,7 @@ class NeedleWriter : public ruler::Writer {
 
   std::string line(const std::string& key, const std::string& value) const {
     return fmt::format("{} secret {} of {} is: {}.", params_.values_per_key > 1 ? "One" : "The",
-                       thing_, key, value);
+                       params_.value, key, value);
   }
 
   std::string hide(ruler::Dice& dice, Drawn& drawn, std::vector<std::string> lines,
@@ -142,7 +141,6 @@ class NeedleWriter : public ruler::Writer {
   NeedleParams params_;
   ruler::Lexicon lexicon_;
   std::vector<std::string> sentences_;  // of the essays
-  std::string thing_;                   // what is asked for
 };
 
 std::unique_ptr<Task> make(const TaskContext& context, const std::string& argument,

@@ -45,11 +45,11 @@ class QuestionWriter : public ruler::Writer {
  public:
   explicit QuestionWriter(const QuestionParams& params) {
     std::map<std::string, size_t> places;  // paragraph id -> document
-    for (const JsonLine& line : read_json_lines(resource(params.paragraphs))) {
+    for (const JsonLine& line : read_json_lines(existing_or_resource(params.paragraphs))) {
       places.emplace(line.text("id"), documents_.size());
       documents_.push_back(line.text("title") + "\n" + line.text("text"));
     }
-    for (const JsonLine& line : read_json_lines(resource(params.questions))) {
+    for (const JsonLine& line : read_json_lines(existing_or_resource(params.questions))) {
       questions_.push_back(read_question(line, places));
       most_documents_ = std::max(most_documents_, questions_.back().documents.size());
     }

@@ -8,6 +8,8 @@
 /// Differs  wording and passage are ours, and so are the draws.
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "kvcal/compress/error.hpp"
 #include "ruler/haystack.hpp"
 #include "ruler/lexicon.hpp"
@@ -44,11 +46,12 @@ class TracingWriter : public ruler::Writer {
  public:
   explicit TracingWriter(const TracingParams& params) : params_(params) {}
 
-  int64_t least_size() const override { return kExampleLines; }
+  /// A chain needs a place for each of its lines, before, between or behind those of the passage.
+  int64_t least_size() const override { return std::max(kExampleLines, params_.hops); }
 
   ruler::Prompt write(ruler::Dice& dice, int64_t, int64_t size) const override {
     std::set<std::string> used;
-    const Puzzle example = puzzle(dice, used, kExampleLines);
+    const Puzzle example = puzzle(dice, used, least_size());
     Puzzle asked = puzzle(dice, used, size);
     ruler::Prompt prompt;
     prompt.context = fmt::format("{}{}{} {}\n\n{}", example.text, example.question,

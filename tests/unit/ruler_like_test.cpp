@@ -147,6 +147,9 @@ TEST_F(RulerLikeTask, only_the_first_of_several_chains_is_asked_for) {
   const Sample sample = open("ruler_like:vt", params)->sample(0);
   EXPECT_EQ(count(sample.context, "VAR ") - count(sample.context, "= VAR "), 2 * 3 * 3);
   EXPECT_EQ(sample.references.size(), 3u);
+  ParamMap longer = with("hops", int64_t{30});  // more lines than the example's passage has
+  longer.merge(with("length_tokens", int64_t{20'000}));
+  EXPECT_EQ(open("ruler_like:vt", longer)->sample(0).references.size(), 31u);
 }
 
 TEST_F(RulerLikeTask, common_words_come_more_often_than_the_others) {
@@ -211,6 +214,18 @@ TEST_F(RulerLikeTask, questions_of_ours_are_answered_by_one_paragraph_alone) {
       }
     }
   }
+}
+
+TEST_F(RulerLikeTask, faults_of_a_file_of_questions_are_named) {
+  const auto expect_fault = [&](const std::string& part, const std::string& line) {
+    const std::string file = test::written("q.jsonl", line).string();
+    expect_error(Kind::input, part, [&] { open("ruler_like:qa_1", with("questions", file)); });
+  };
+  expect_fault("q.jsonl:1: field 'answers' is missing or empty", R"({"question": "Q?"})");
+  expect_fault("q.jsonl:1: field 'paragraphs' is missing or empty",
+               R"({"question": "Q?", "answers": ["a"]})");
+  expect_fault("q.jsonl:1: field 'paragraphs' names 'nowhere', which is no paragraph's id",
+               R"({"question": "Q?", "answers": ["a"], "paragraphs": ["nowhere"]})");
 }
 
 TEST_F(RulerLikeTask, lengths_that_hold_no_prompt_are_config_errors) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace kvcal {
@@ -11,5 +12,8 @@ namespace kvcal {
 /// @param relative  e.g. "configs/methods"
 /// @throws Error{config} not found, listing the places tried
 std::filesystem::path resource(std::string_view relative);
+
+/// A path as given if something is there, else a resource.
+std::filesystem::path existing_or_resource(const std::string& path);
 
 }  // namespace kvcal
