@@ -12,11 +12,15 @@ Needs Needs::operator|(const Needs& other) const {
   both.query_moments |= other.query_moments;
   both.replay |= other.replay;
   both.replay_weighted |= other.replay_weighted;
+  both.context_queries = std::max(context_queries, other.context_queries);
+  both.repeat_queries = std::max(repeat_queries, other.repeat_queries);
+  both.study_queries = std::max(study_queries, other.study_queries);
   both.semantic_ranking |= other.semantic_ranking;
   both.layer_error |= other.layer_error;
   both.head_scores |= other.head_scores;
   both.streaming_pattern |= other.streaming_pattern;
   both.prune_table |= other.prune_table;
+  both.kv_head_shares |= other.kv_head_shares;
   both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);
   return both;
 }
