@@ -5,6 +5,7 @@
 
 #include "engine/prompt_run.hpp"
 #include "engine/replay.hpp"
+#include "engine/study.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -57,6 +58,7 @@ Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
       prefill(model_, prompt.context, needs, prepared_ ? &prepared_->prefilled : nullptr);
   prepared_.reset();
   replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
+  study(model_, tokenizer_, chat_, sample.chat, needs, prefilled);
   prepared_ = std::make_unique<Prepared>(model_, facts_, std::move(prefilled), seed);
   return *prepared_;
 }

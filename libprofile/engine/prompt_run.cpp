@@ -58,7 +58,8 @@ PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const Engin
 int64_t PromptRun::budget_of(const Variant& variant) const {
   if (variant.method->is_full()) return prefilled_.tokens();
   const auto element_bytes = static_cast<int64_t>(model_.cache_options().dtype().itemsize());
-  return variant.budget->tokens(prefilled_.tokens(), model_.config(), element_bytes);
+  return variant.budget->tokens(prefilled_.tokens(), model_.config(), element_bytes,
+                                variant.method->bias_bytes());
 }
 
 /// Question, the last prompt token once more under a mask, and the answer with its stop token.
@@ -73,7 +74,7 @@ int64_t PromptRun::bytes_of(const Variant& variant) const {
   const int64_t budget = budget_of(variant);
   const int64_t kept = budget < prefilled_.tokens() || variant.mask != nullptr ? budget : 0;
   return (kept + tail_capacity()) * config.layers * config.kv_heads *
-         config.entry_bytes(element_bytes);
+         (config.entry_bytes(element_bytes) + variant.method->bias_bytes());
 }
 
 void PromptRun::run(std::span<const Variant* const> variants,
