@@ -90,8 +90,7 @@ void swap(std::vector<double>& parts, const Loss& loss, const Limits& limits) {
 }
 
 double mean_of(const std::vector<double>& numbers) {
-  return std::accumulate(numbers.begin(), numbers.end(), 0.0) /
-         static_cast<double>(numbers.size());
+  return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
 }
 
 }  // namespace

@@ -13,9 +13,10 @@
 ///          Bias of an earlier compaction is part of the logits, and what is fitted comes on top of
 ///          it. Protected tokens stay as they are.
 /// Differs  the authors match logits with an earlier bias, but then put the fitted one in its place
-///          instead of adding it (forgets_bias: true). Cholesky in f64 of the normal equations instead of QR in f32 (uses_qr: QR); power
-///          iterations start from ones, which are near the leading singular vector of a positive
-///          matrix, not from random numbers; ridge_to: values is ours.
+///          instead of adding it (forgets_bias: true). Cholesky in f64 of the normal equations
+///          instead of QR in f32 (uses_qr: QR); power iterations start from ones, which are near
+///          the leading singular vector of a positive matrix, not from random numbers; ridge_to:
+///          values is ours.
 /// Cost     time O(rows * (tokens * head_dim + kept^2)) a KV head; memory O(rows * kept).
 /// Checked  unit/attention_matching_test.cpp, parity/compress (the authors' code).
 #include <ATen/ATen.h>
@@ -91,7 +92,7 @@ struct AttentionMatching final : Compactor {
     for (const auto& [count, heads] : open_rows(keep, is_protected)) {
       const auto some = attention.of_heads(at::tensor(heads.kv_heads, at::kLong));
       const auto tokens = at::stack(heads.tokens).to(device);  // [heads, count]
-      const auto rows = at::cat(heads.rows).to(device);  // [heads * count]
+      const auto rows = at::cat(heads.rows).to(device);        // [heads * count]
       const auto fit = fit_entries(some, tokens);
       layer.values.index_copy_(0, rows, fit.values.flatten(0, 1).to(layer.values.scalar_type()));
       if (layer.bias.defined()) layer.bias.index_copy_(0, rows, fit.bias.flatten());
@@ -145,8 +146,8 @@ struct AttentionMatching final : Compactor {
     }
     logits.add_(fitted.unsqueeze(1));
     bias.add_(fitted);
-    const auto had = attention.values.gather(
-        1, tokens.unsqueeze(2).expand({-1, -1, attention.values.size(2)}));
+    const auto had =
+        attention.values.gather(1, tokens.unsqueeze(2).expand({-1, -1, attention.values.size(2)}));
     Fit fit{bias, had};
     if (params_.fitted_values == "lsq") {
       const auto x = at::softmax(logits, 2).to(precision);  // [kv_heads, rows, count]

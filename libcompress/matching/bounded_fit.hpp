@@ -29,7 +29,8 @@ at::Tensor descend(const at::Tensor& m, const at::Tensor& y, const at::Tensor& w
                    const Bounds& bounds, int64_t steps, const at::Tensor& start);
 
 /// The optimum within the bounds: block principal pivoting on M^T M (Kim and Park, SIAM J. Sci.
-/// Comput. 33, 2011, here with both bounds), with single pivots where blocks cycle, so that it ends.
+/// Comput. 33, 2011, here with both bounds), with single pivots where blocks cycle, so that it
+/// ends.
 at::Tensor bounded_fit(const at::Tensor& m, const at::Tensor& y, const Bounds& bounds);
 
 }  // namespace kvcal

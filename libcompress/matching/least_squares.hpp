@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear least squares as Attention Matching needs them: tall, often nearly singular, sometimes wide.
+// Linear least squares as Attention Matching needs them: tall, often nearly singular, sometimes
+// wide.
 #pragma once
 
 #include <ATen/core/Tensor.h>

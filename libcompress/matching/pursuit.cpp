@@ -44,7 +44,7 @@ class GramColumns {
     }
   }
 
-  const at::Tensor& e_;            // [rows, candidates]
+  const at::Tensor& e_;  // [rows, candidates]
   size_t block_columns_;
   std::vector<at::Tensor> known_;  // [candidates], each [candidates] or undefined
 };
@@ -73,7 +73,7 @@ class GrowingFit {
     double pivot = square, rest = products_[column].item<double>();
     if (n > 0) {
       const auto index = at::tensor(columns_, at::kLong).to(gram_column.device());
-      const auto among = gram_column.index_select(0, index).unsqueeze(1);  // [n, 1]
+      const auto among = gram_column.index_select(0, index).unsqueeze(1);             // [n, 1]
       const auto row = at::linalg_solve_triangular(lower(), among, /*upper=*/false);  // [n, 1]
       factor_[n].narrow(0, 0, n).copy_(row.squeeze(1));
       pivot -= row.square().sum().item<double>();
@@ -108,9 +108,9 @@ class GrowingFit {
   at::Tensor products_;  // [candidates]
   double least_pivot_;
   std::vector<int64_t> columns_;
-  at::Tensor gram_;      // [capacity, candidates], rows of the columns so far
-  at::Tensor factor_;    // [capacity, capacity]
-  at::Tensor partial_;   // [capacity, 1]
+  at::Tensor gram_;     // [capacity, candidates], rows of the columns so far
+  at::Tensor factor_;   // [capacity, capacity]
+  at::Tensor partial_;  // [capacity, 1]
 };
 
 class Search {
@@ -140,8 +140,8 @@ class Search {
   void fill() {
     for (int64_t step = 0; fit_.size() < count_; ++step) {
       const auto best = best_free();
-      const auto taken = std::min({static_cast<int64_t>(best.size()), options_.keys_per_step,
-                                   count_ - fit_.size()});
+      const auto taken = std::min(
+          {static_cast<int64_t>(best.size()), options_.keys_per_step, count_ - fit_.size()});
       if (taken == 0) break;
       for (int64_t i = 0; i < taken; ++i) take(best[static_cast<size_t>(i)], best);
       const bool is_full = fit_.size() == count_;
@@ -209,10 +209,10 @@ class Search {
 
 Pursuit pursue(const at::Tensor& e, const at::Tensor& y, int64_t count,
                const PursuitOptions& options) {
-  require(e.dim() == 2 && y.dim() == 1 && e.size(0) == y.size(0) && count >= 0 &&
-              count <= e.size(1),
-          Kind::shape, "pursuit of {} columns in {} x {} for a target of {}", count, e.size(0),
-          e.size(1), y.size(0));
+  require(
+      e.dim() == 2 && y.dim() == 1 && e.size(0) == y.size(0) && count >= 0 && count <= e.size(1),
+      Kind::shape, "pursuit of {} columns in {} x {} for a target of {}", count, e.size(0),
+      e.size(1), y.size(0));
   require(options.keys_per_step >= 1 && options.refit_interval >= 1 && options.block_columns >= 1,
           Kind::config, "pursuit of {} keys a step, refit every {}, blocks of {}; need >= 1",
           options.keys_per_step, options.refit_interval, options.block_columns);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orthogonal matching pursuit: which few columns add up to a target, found greedily. All the time of
-// Attention Matching goes here, so nothing is solved anew: Gram columns are computed once, several at
-// a time, and a Cholesky factor grows with the choice.
+// Orthogonal matching pursuit: which few columns add up to a target, found greedily. All the time
+// of Attention Matching goes here, so nothing is solved anew: Gram columns are computed once,
+// several at a time, and a Cholesky factor grows with the choice.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,8 +14,8 @@
 namespace kvcal {
 
 struct PursuitOptions {
-  int64_t keys_per_step = 1;    ///< columns taken between two looks at the residual
-  int64_t refit_interval = 1;   ///< steps between two fits; new columns weigh bounds.low until then
+  int64_t keys_per_step = 1;   ///< columns taken between two looks at the residual
+  int64_t refit_interval = 1;  ///< steps between two fits; new columns weigh bounds.low until then
   Bounds bounds = {1e-12, 1096.633158428459};  ///< of weights; e^7: compaction algorithms/omp.py
   double drop_below = 0;  ///< columns that weigh less at the end are given up; 0: none
   int64_t drop_rounds = 3;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reference queries see of some KV heads: logits without a causal mask, row maxima, the mass and
-// output of the softmax, streamed over blocks of rows. Shared by the parts of Attention Matching.
+// What reference queries see of some KV heads: logits without a causal mask, row maxima, the mass
+// and output of the softmax, streamed over blocks of rows. Shared by the parts of Attention
+// Matching.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,10 +19,11 @@ struct ReferenceParams {
   int64_t queries_per_head = 1024;
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("reference_queries", reference_queries,
-            one_of({"context", "repeat", "study", "repeat+study"}),
-            "whose queries stand for those to come: the prompt's, of its repetition, of texts about "
-            "it");
+    v.field(
+        "reference_queries", reference_queries,
+        one_of({"context", "repeat", "study", "repeat+study"}),
+        "whose queries stand for those to come: the prompt's, of its repetition, of texts about "
+        "it");
     v.field("queries_per_head", queries_per_head, at_least(1), "drawn from each query head");
   }
 

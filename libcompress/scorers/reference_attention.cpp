@@ -3,20 +3,21 @@
 ///
 /// Source   arXiv:2602.16284 (Attention Matching), HighestAttnKeys; the authors'
 ///          `compaction/algorithms/highest_attention_keys.py` (2e59cc8).
-/// Score    A = softmax(q k^T / sqrt(head_dim) + bias) in f32 over the tokens that are not protected,
-///          without a causal mask, of the drawn queries of all heads of a KV head;
-///          s[g, t] = rms, maximum or mean over these rows of A[., t], then max-pooled along tokens.
+/// Score    A = softmax(q k^T / sqrt(head_dim) + bias) in f32 over the unprotected tokens, without
+///          a causal mask, of the drawn queries of all heads of a KV head;
+///          s[g, t] = rms, maximum or mean over these rows of A[., t], max-pooled along tokens.
 /// Keeps    the first sink_tokens and the last recent_tokens (+inf), which the softmax leaves out.
 /// Differs  none. The authors protect what is around the article; here that is a number of tokens.
 /// Cost     time O(rows * tokens * head_dim) a KV head; memory O(block * tokens) f32.
 /// Checked  unit/attention_matching_test.cpp, parity/compress (the authors' code).
+#include "matching/reference_attention.hpp"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "kvcal/compress/scorer.hpp"
-#include "matching/reference_attention.hpp"
 #include "window_scores.hpp"
 
 namespace kvcal {

@@ -7,10 +7,11 @@
 ///          rows i = reference queries of all heads of the KV head; y = row sums of E. Columns of E
 ///          are chosen by orthogonal matching pursuit of y (matching/pursuit.hpp), keys_per_step at
 ///          a time, their weights fitted anew every refit_interval steps; keys with a log-weight
-///          below drop_log_weight are given up in favour of others at the end. Protected tokens stay.
-/// Differs  sums in f64 by default; the authors refit by QR in f32. After the last round of dropping
-///          the count is filled up; the authors leave it short and pad. "progressive" takes more
-///          keys a step the more are wanted, as theirs.
+///          below drop_log_weight are given up in favour of others at the end. Protected tokens
+///          stay.
+/// Differs  sums in f64 by default; the authors refit by QR in f32. After the last dropping the
+///          count is filled up; the authors leave it short and pad. "progressive" takes more keys a
+///          step the more are wanted, as theirs.
 /// Cost     time O(rows * tokens * kept) a KV head, as matrix products; memory O(rows * tokens) in
 ///          the precision.
 /// Checked  unit/pursuit_test.cpp, parity/compress (the authors' code).
@@ -75,7 +76,7 @@ struct Omp final : Selector {
   /// [count] i64 on the CPU, ascending.
   at::Tensor select_head(const ReferenceAttention& head, const at::Tensor& is_protected,
                          int64_t count) const {
-    const auto fixed = is_protected.nonzero().squeeze(1);            // [protected]
+    const auto fixed = is_protected.nonzero().squeeze(1);               // [protected]
     const auto open = is_protected.logical_not().nonzero().squeeze(1);  // [candidates]
     const int64_t wanted = count - fixed.size(0);
     require(wanted >= 0, Kind::config,

@@ -79,8 +79,9 @@ MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,
     int64_t kept =
         variant.mask != nullptr ? prompt.tokens : 0;  // the full cache shares the prompt's
     if (!variant.method->is_full()) {
-      kept = std::min(prompt.tokens,
-                      variant.budget->tokens(prompt.tokens, model, prompt.element_bytes));
+      kept =
+          std::min(prompt.tokens, variant.budget->tokens(prompt.tokens, model, prompt.element_bytes,
+                                                         variant.method->bias_bytes()));
     }
     const int64_t bias_bytes = model.layers * model.kv_heads * variant.method->bias_bytes();
     const int64_t bytes = (kept + prompt.tail_tokens) * token_bytes + kept * bias_bytes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws reference queries (Attention Matching) from all that is fed while it watches, and lets several
-// observers watch one pass.
+// Draws reference queries (Attention Matching) from all that is fed while it watches, and lets
+// several observers watch one pass.
 #pragma once
 
 #include <vector>

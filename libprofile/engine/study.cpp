@@ -43,8 +43,7 @@ class Student {
     const int64_t answer_tokens = std::min(plan_.answer_tokens, room);
     auto cache = prompt.cache.sealed(fed + answer_tokens);
     const auto logits = model_.forward(ids, cache, LogitsWanted::last, &observer);
-    const auto answer =
-        generate(model_, cache, logits, answer_tokens, config.stop_ids, &observer);
+    const auto answer = generate(model_, cache, logits, answer_tokens, config.stop_ids, &observer);
     return tokenizer_.decode(answer.ids);
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Self-study (Attention Matching, arXiv:2602.16284; the authors' `compaction/query_generation`): the
-// model is asked things about the prompt, and answers; the queries of request and answer stand for
-// those of questions to come.
+// Self-study (Attention Matching, arXiv:2602.16284; the authors' `compaction/query_generation`):
+// the model is asked things about the prompt, and answers; the queries of request and answer stand
+// for those of questions to come.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,7 @@ namespace kvcal {
 ///   name: default
 ///   requests:                   each is a turn of its own
 ///     summary: Summarise the text above.
-///   questions: Write three questions about the text above, one a line.    optional: each line of the
-///                               answer is asked in turn
+///   questions: Write three questions.     optional: each line of the answer is asked in turn
 ///   most_questions: 3
 ///   answer_tokens: 128          at most
 struct StudyPlan {

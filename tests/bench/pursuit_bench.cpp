@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orthogonal matching pursuit of Attention Matching, one KV head: 3072 reference queries, 1024 tokens
-// of which a tenth or a fifth stay. Against a plain one that solves the least squares anew for each
-// key, on the same numbers; and the true non-negative fit beside the clamped one.
+// Orthogonal matching pursuit of Attention Matching, one KV head: 3072 reference queries, 1024
+// tokens of which a tenth or a fifth stay. Against a plain one that solves the least squares anew
+// for each key, on the same numbers; and the true non-negative fit beside the clamped one.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 

@@ -18,8 +18,8 @@ constexpr int64_t kProtected = 3;
 
 class CompactorContract : public testing::TestWithParam<const CompactorInfo*> {
  protected:
-  /// Calls check(compactor, request) for 20 seeded layers; the first kProtected tokens are protected
-  /// and every KV head keeps another number of entries.
+  /// Calls check(compactor, request) for 20 seeded layers; the first kProtected tokens are
+  /// protected and every KV head keeps another number of entries.
   template <class Check>
   void for_random_requests(Check check) {
     const auto compactor = GetParam()->make({});
@@ -53,8 +53,7 @@ TEST_P(CompactorContract, GivesOneEntryForEachChosenTokenInTheirOrder) {
   for_random_requests([](const Compactor& compactor, const CompactionRequest& request) {
     const auto layer = compactor.compact(request);
     EXPECT_TRUE(at::equal(layer.offsets, request.keep.offsets));
-    EXPECT_EQ(layer.keys.sizes(),
-              (at::IntArrayRef{request.keep.total(), request.view.head_dim()}));
+    EXPECT_EQ(layer.keys.sizes(), (at::IntArrayRef{request.keep.total(), request.view.head_dim()}));
     EXPECT_EQ(layer.values.sizes(), layer.keys.sizes());
     EXPECT_EQ(layer.keys.scalar_type(), request.view.keys.scalar_type());
     EXPECT_EQ(layer.values.scalar_type(), request.view.values.scalar_type());
@@ -84,8 +83,8 @@ TEST_P(CompactorContract, LeavesProtectedEntriesAsTheyAre) {
       EXPECT_TRUE(at::equal(layer.values.narrow(0, first, kProtected),
                             view.values[k].narrow(0, 0, kProtected)));
       if (!layer.bias.defined()) continue;
-      const auto had = view.bias.defined() ? view.bias[k].narrow(0, 0, kProtected)
-                                           : at::zeros({kProtected});
+      const auto had =
+          view.bias.defined() ? view.bias[k].narrow(0, 0, kProtected) : at::zeros({kProtected});
       EXPECT_TRUE(at::equal(layer.bias.narrow(0, first, kProtected), had));
     }
   });

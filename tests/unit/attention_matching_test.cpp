@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention Matching on numbers that can be worked by hand, and on inputs that leave nothing to fit.
+// Attention Matching on numbers that can be worked by hand, and on inputs that leave nothing to
+// fit.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -70,7 +71,8 @@ Random random_head(unsigned seed, int64_t tokens, int64_t rows) {
 TEST(AttentionMatching, FitsHeldOutQueriesBetterThanEviction) {
   const auto made = random_head(1, 64, 300);
   const auto fitted = match({}, made.view, 16);
-  const auto evicted = match({"top", {{"weights", "none"}, {"fitted_values", "direct"}}}, made.view, 16);
+  const auto evicted =
+      match({"top", {{"weights", "none"}, {"fitted_values", "direct"}}}, made.view, 16);
   const auto close = test::matching_errors(made.view, fitted.layer, made.held_out);
   const auto far = test::matching_errors(made.view, evicted.layer, made.held_out);
   EXPECT_LT(close[1].item<double>(), 0.8 * far[1].item<double>()) << "output";
@@ -87,8 +89,8 @@ TEST(AttentionMatching, AllEntriesStayWhatTheyAre) {
 TEST(AttentionMatching, ProtectedEntriesStayBitForBit) {
   const auto made = random_head(3, 40, 200);
   for (const std::string_view selector : {"top", "omp"}) {
-    const auto matched =
-        match({selector, {{"sink_tokens", int64_t{3}}, {"recent_tokens", int64_t{2}}}}, made.view, 12);
+    const auto matched = match(
+        {selector, {{"sink_tokens", int64_t{3}}, {"recent_tokens", int64_t{2}}}}, made.view, 12);
     const auto fixed = at::tensor({0, 1, 2, 38, 39}, at::kLong);
     const auto rows = at::isin(matched.keep.indices, fixed).nonzero().squeeze(1);
     ASSERT_EQ(rows.numel(), 5);
@@ -120,7 +122,8 @@ TEST(AttentionMatching, DegenerateLayersGiveFiniteEntries) {
         for (const std::string precision : {"f32", "f64"}) {
           for (const int64_t kept : {1, 2, 15, 20}) {
             const auto layer =
-                match({selector, {{"weights", weights}, {"precision", precision}}}, view, kept).layer;
+                match({selector, {{"weights", weights}, {"precision", precision}}}, view, kept)
+                    .layer;
             EXPECT_EQ(layer.total_kept(), kept);
             EXPECT_TRUE(at::isfinite(layer.values).all().item<bool>());
             EXPECT_TRUE(at::isfinite(layer.bias).all().item<bool>());
@@ -133,15 +136,15 @@ TEST(AttentionMatching, DegenerateLayersGiveFiniteEntries) {
 
 TEST(AttentionMatching, FitsInF32NearlyAsInF64) {
   const auto made = random_head(9, 64, 300);
-  const auto wide = match({}, made.view, 8), narrow = match({"top", {{"precision", "f32"}}}, made.view, 8);
+  const auto wide = match({}, made.view, 8),
+             narrow = match({"top", {{"precision", "f32"}}}, made.view, 8);
   EXPECT_TRUE(at::allclose(wide.layer.bias, narrow.layer.bias, 1e-3, 1e-3));
   EXPECT_TRUE(at::allclose(wide.layer.values, narrow.layer.values, 1e-2, 1e-2));
 }
 
 TEST(AttentionMatching, ARidgeTowardsTheOldValuesKeepsThem) {
   const auto made = random_head(10, 32, 100);
-  const auto matched =
-      match({"top", {{"ridge", 1e9}, {"ridge_to", "values"}}}, made.view, 8);
+  const auto matched = match({"top", {{"ridge", 1e9}, {"ridge_to", "values"}}}, made.view, 8);
   const auto had = made.view.values[0].index_select(0, matched.keep.indices);
   EXPECT_TRUE(at::allclose(matched.layer.values, had, 1e-5, 1e-5));
 }

@@ -97,9 +97,11 @@ TEST(BoundedFit, StepsDownhillNeverLeaveTheBoundsAndComeCloser) {
 
 TEST(BoundedFit, CrossedBoundsAreRefused) {
   const auto system = random_system(1, 4, 2);
-  EXPECT_EQ(
-      test::error_text(Kind::config, [&] { bounded_fit(system.m, system.y, {2, 1}); }),
-      "bounds 2 .. 1, need low <= high");
+  EXPECT_EQ(test::error_text(Kind::config,
+                             [&] {
+                               bounded_fit(system.m, system.y, {2, 1});
+                             }),
+            "bounds 2 .. 1, need low <= high");
 }
 
 }  // namespace

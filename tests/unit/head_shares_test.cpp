@@ -58,7 +58,10 @@ TEST(HeadShares, CappedSharesAreNeverAboveTheCapAndStillAllThereIs) {
 }
 
 TEST(HeadShares, MistakesAreRefused) {
-  EXPECT_EQ(test::error_text(Kind::config, [] { cap_shares(std::vector<double>{0.5, 0.5}, 0.4); }),
+  EXPECT_EQ(test::error_text(Kind::config,
+                             [] {
+                               cap_shares(std::vector<double>{0.5, 0.5}, 0.4);
+                             }),
             "2 heads may have 0.4 each, less than all: need >= 0.5");
   const InfluenceCurves uneven{{0, 1}, {{1}}};
   EXPECT_EQ(test::error_text(Kind::shape, [&] { swap_ratios(uneven, 0.5); }),

@@ -65,7 +65,8 @@ TEST(Pursuit, SeveralAStepAreTheBestOfOneLook) {
   const auto products = at::mv(e.t(), y);
   const auto best = std::get<1>(products.topk(4));
   const auto chosen = pursue(e, y, 4, {.keys_per_step = 4}).columns;
-  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(chosen[static_cast<size_t>(i)], best[i].item<int64_t>());
+  for (int64_t i = 0; i < 4; ++i)
+    EXPECT_EQ(chosen[static_cast<size_t>(i)], best[i].item<int64_t>());
 }
 
 TEST(Pursuit, CopiesOfAColumnAndColumnsOfZerosDoNoHarm) {

@@ -50,9 +50,8 @@ test::MatchingMethod omp(int64_t keys_per_step, int64_t refit_interval, double d
 }
 
 const std::vector<Config>& omp_configs() {
-  static const std::vector<Config> configs{{"omp", omp(1, 1, -7)},
-                                           {"omp_plain", omp(1, 1, -100)},
-                                           {"omp_fast", omp(4, 2, -7)}};
+  static const std::vector<Config> configs{
+      {"omp", omp(1, 1, -7)}, {"omp_plain", omp(1, 1, -100)}, {"omp_fast", omp(4, 2, -7)}};
   return configs;
 }
 
@@ -129,8 +128,8 @@ TEST_P(AttentionMatchingParity, HighestAttentionKeysMatchesAsTheAuthors) {
         method.params["uses_qr"] = uses_qr;
         method.params["forgets_bias"] = true;
         const auto matched = test::match(method, view, count);
-        const bool is_sure = !expected.has(name + ".gap") ||
-                             expected[name + ".gap"].item<double>() >= kSureMargin;
+        const bool is_sure =
+            !expected.has(name + ".gap") || expected[name + ".gap"].item<double>() >= kSureMargin;
         if (!is_sure) continue;
         ASSERT_TRUE(at::equal(matched.keep.indices, sorted(expected[name + ".indices"])));
         expect_fit(matched, expected, name);
@@ -145,13 +144,15 @@ TEST_P(AttentionMatchingParity, KeysAreScoredAsByTheAuthors) {
   KVCAL_SKIP_IF_ABSENT(file, "golden/methods");
   const SafetensorsCase expected(file);
   const auto view = view_of(expected);
-  for (const auto& [name, reduction, kernel] :
-       {std::tuple{"rms", "rms", 1}, {"max", "max", 1}, {"mean", "mean", 1}, {"mean_pool7", "mean", 7}}) {
+  for (const auto& [name, reduction, kernel] : {std::tuple{"rms", "rms", 1},
+                                                {"max", "max", 1},
+                                                {"mean", "mean", 1},
+                                                {"mean_pool7", "mean", 7}}) {
     SCOPED_TRACE(name);
-    const auto scores = test::score({"top",
-                                     {{"reduction", std::string(reduction)},
-                                      {"pool_kernel", static_cast<int64_t>(kernel)}}},
-                                    view);
+    const auto scores = test::score(
+        {"top",
+         {{"reduction", std::string(reduction)}, {"pool_kernel", static_cast<int64_t>(kernel)}}},
+        view);
     EXPECT_TRUE(at::allclose(scores[0], expected[fmt::format("{}.key_scores", name)], 5e-5, 1e-9));
   }
 }
@@ -161,7 +162,8 @@ TEST_P(AttentionMatchingParity, WeightsDescendAsTheAuthors) {
   const auto file = find();
   KVCAL_SKIP_IF_ABSENT(file, "golden/methods");
   const SafetensorsCase expected(file);
-  const ReferenceAttention attention(view_of(expected), scaled_queries(expected), nothing(expected));
+  const ReferenceAttention attention(view_of(expected), scaled_queries(expected),
+                                     nothing(expected));
   const auto target = attend(attention);
   for (const std::string config : {"rms_nnls", "max_nnls"}) {
     for (const int64_t count : GetParam().counts) {
@@ -212,8 +214,8 @@ TEST(AttentionMatchingChunks, AreCompactedAsTheAuthorsCompactEach) {
   std::vector<int64_t> starts;
   for (int64_t first = 0; first < view.tokens(); first += 200) {
     const int64_t count = std::min<int64_t>(200, view.tokens() - first);
-    const auto matched =
-        test::match({"top", {{"gradient_steps", int64_t{0}}}}, slice(view, first, count), count / 10);
+    const auto matched = test::match({"top", {{"gradient_steps", int64_t{0}}}},
+                                     slice(view, first, count), count / 10);
     starts.push_back(first);
     layers.push_back(matched.layer);
     kept.push_back(matched.keep);
@@ -240,7 +242,8 @@ class SolverParity : public testing::Test {
   void expect(const at::Tensor& got, const std::string& name) const {
     const auto expected = case_[name].to(at::kDouble);
     EXPECT_TRUE(at::allclose(got[0], expected, 1e-3, 1e-3 * expected.abs().max().item<double>()))
-        << name << "\n" << got[0] << expected;
+        << name << "\n"
+        << got[0] << expected;
   }
 };
 

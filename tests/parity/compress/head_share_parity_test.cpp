@@ -60,13 +60,14 @@ TEST_F(HeadShareParity, SplitsOneRatioAsTheAuthors) {
   expect(greedy_ratios(curves_, 0.05), "greedy_at_0.05.ratios");
 }
 
-/// The authors' loop gives excess to heads at the cap too and stops early: theirs may stay above it.
+/// The authors' loop gives excess to heads at the cap too and stops early: theirs may stay above
+/// it.
 TEST_F(HeadShareParity, CapsAsTheAuthorsWhereTheirsHolds) {
   const auto shares = numbers("swap_smooth0.shares");
   int64_t same = 0;
-  for (const auto& [name, most_ratio, target] :
-       {std::tuple{"cap0.3_target0.25", 0.3, 0.25}, {"cap0.5_target0.2", 0.5, 0.2},
-        {"cap1.0_target0.5", 1.0, 0.5}}) {
+  for (const auto& [name, most_ratio, target] : {std::tuple{"cap0.3_target0.25", 0.3, 0.25},
+                                                 {"cap0.5_target0.2", 0.5, 0.2},
+                                                 {"cap1.0_target0.5", 1.0, 0.5}}) {
     SCOPED_TRACE(name);
     const double most = most_ratio / (target * static_cast<double>(shares.size()));
     const auto capped = cap_shares(shares, most);

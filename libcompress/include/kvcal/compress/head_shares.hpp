@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shares of KV heads by influence (Attention Matching, arXiv:2602.16284, the authors'
-// `head_budget_optimization/`, 2e59cc8): how much a model loses as one KV head keeps more or less, and
-// the shares that lose least. Found once a model, not per prompt.
+// `head_budget_optimization/`, 2e59cc8): how much a model loses as one KV head keeps more or less,
+// and the shares that lose least. Found once a model, not per prompt.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,8 @@ double average_loss(const InfluenceCurves& curves, std::span<const double> share
 std::vector<double> swap_shares(const InfluenceCurves& curves, std::span<const double> targets,
                                 double step = 0.001);
 
-/// The same for one overall ratio: ratios of the heads, mean `target`, at most the last measured one.
+/// The same for one overall ratio: ratios of the heads, mean `target`, at most the last measured
+/// one.
 std::vector<double> swap_ratios(const InfluenceCurves& curves, double target, double step = 0.001);
 
 /// From nothing on, gives `step` to the head that gains most by it until the mean is `target`. Gets
@@ -43,8 +44,8 @@ std::vector<double> swap_ratios(const InfluenceCurves& curves, double target, do
 std::vector<double> greedy_ratios(const InfluenceCurves& curves, double target,
                                   double step = 0.001);
 
-/// Cuts shares to `most`, and gives what is cut to the heads below it in proportion to their shares,
-/// until none is above.
+/// Cuts shares to `most`, and gives what is cut to the heads below it in proportion to their
+/// shares, until none is above.
 /// @param most  share that no head may pass, >= 1 / heads
 std::vector<double> cap_shares(std::span<const double> shares, double most);
 
