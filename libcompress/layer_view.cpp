@@ -14,6 +14,9 @@ Needs Needs::operator|(const Needs& other) const {
   both.replay_weighted |= other.replay_weighted;
   both.sentences |= other.sentences;
   both.head_kinds.insert(other.head_kinds.begin(), other.head_kinds.end());
+  both.context_queries = std::max(context_queries, other.context_queries);
+  both.repeat_queries = std::max(repeat_queries, other.repeat_queries);
+  both.study_queries = std::max(study_queries, other.study_queries);
   both.semantic_ranking |= other.semantic_ranking;
   both.layer_error |= other.layer_error;
   both.head_scores |= other.head_scores;
@@ -21,6 +24,7 @@ Needs Needs::operator|(const Needs& other) const {
   both.kv_head_costs |= other.kv_head_costs;
   both.streaming_pattern |= other.streaming_pattern;
   both.prune_table |= other.prune_table;
+  both.kv_head_shares |= other.kv_head_shares;
   both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);
   return both;
 }

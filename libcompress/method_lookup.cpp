@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds scorers, allocators and selectors by name in the generated tables.
+// Finds scorers, allocators, selectors and compactors by name in the generated tables.
 #include <fmt/ranges.h>
 
 #include "kvcal/compress/allocator.hpp"
+#include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/scorer.hpp"
 #include "kvcal/compress/selector.hpp"
 
@@ -33,6 +34,10 @@ const AllocatorInfo& find_allocator(std::string_view name) {
 
 const SelectorInfo& find_selector(std::string_view name) {
   return find_in(selector_table(), "selector", name);
+}
+
+const CompactorInfo& find_compactor(std::string_view name) {
+  return find_in(compactor_table(), "compactor", name);
 }
 
 }  // namespace kvcal

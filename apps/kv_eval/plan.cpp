@@ -106,7 +106,8 @@ void check_budgets(const EvalPlan& plan, const Session& session, const std::stri
   for (const auto& variant : plan.variants) {
     if (variant.budget == nullptr) continue;
     // Two bytes an element: the smallest cache, so that what passes here passes at any dtype.
-    const int64_t budget = variant.budget->tokens(tokens, session.config(), 2);
+    const int64_t budget =
+        variant.budget->tokens(tokens, session.config(), 2, variant.method->bias_bytes());
     const int64_t least = variant.method->needs().min_budget_tokens;
     require(budget >= tokens || budget >= least, Kind::config,
             "method {}: budget {} is {} tokens of the {} of {}, the method needs at least {}",

@@ -162,11 +162,11 @@ std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_
 }
 
 std::string list_methods() {
-  Table table({"<method", "<scorer", "<allocator", "<selector", "<summary"});
+  Table table({"<method", "<scorer", "<allocator", "<selector", "<compactor", "<summary"});
   for (const auto& name : known_methods()) {
     const auto method = load_method(name);
-    table.add(
-        {name, method.scorer_name, method.allocator_name, method.selector_name, method.summary});
+    table.add({name, method.scorer_name, method.allocator_name, method.selector_name,
+               method.compactor_name, method.summary});
   }
   return table.text();
 }

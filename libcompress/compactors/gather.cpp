@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Gather: copies of the chosen entries.
+///
+/// Source   what all eviction methods do.
+/// Rule     keys and values of the chosen tokens, unchanged; an entry that stands for others since
+///          an earlier compaction keeps its bias.
+/// Differs  none.
+/// Checked  unit/gather_test.cpp.
 #include <ATen/ATen.h>
 
 #include "kvcal/compress/compactor.hpp"
@@ -23,6 +30,14 @@ void check_shapes(const at::Tensor& keys, const at::Tensor& values, const KeepSe
 
 }  // namespace
 
+at::Tensor gather_bias(const at::Tensor& bias, const KeepSet& keep) {
+  std::vector<at::Tensor> parts;
+  for (int64_t k = 0; k < keep.kv_heads(); ++k) {
+    parts.push_back(bias[k].index_select(0, keep.of_head(k).to(bias.device())));
+  }
+  return at::cat(parts);
+}
+
 CompactLayer gather(const at::Tensor& keys, const at::Tensor& values, const KeepSet& keep) {
   check_shapes(keys, values, keep);
   const int64_t head_dim = keys.size(2);
@@ -40,5 +55,30 @@ CompactLayer gather(const at::Tensor& keys, const at::Tensor& values, const Keep
   }
   return layer;
 }
+
+namespace {
+
+struct Gather final : Compactor {
+  struct Params {
+    template <class Visitor>
+    void visit(Visitor&) {}
+  };
+
+  explicit Gather(const Params&) {}
+
+  Needs needs() const override { return {}; }
+
+  CompactLayer compact(const CompactionRequest& request) const override {
+    const auto& view = request.view;
+    auto layer = gather(view.keys, view.values, request.keep);
+    if (view.bias.defined()) layer.bias = gather_bias(view.bias, request.keep);
+    return layer;
+  }
+};
+
+}  // namespace
+
+extern constexpr CompactorInfo compactor_gather =
+    describe_compactor<Gather>("gather", "the chosen entries as they are");
 
 }  // namespace kvcal

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include "engine/replay.hpp"
+#include "engine/study.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 #include "kvcal/profile/layer_budget.hpp"
@@ -49,6 +50,7 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
   auto prefilled = prefill(model, prompt.context, method.needs());
   replay(model, prompt.context, ReplayText(tokenizer, chat, sample.chat), method.needs(),
          prefilled);
+  study(model, tokenizer, chat, sample.chat, method.needs(), prefilled);
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
   const auto compression = compressor.compress(method, budget_tokens, 1);
   std::vector<CompactLayer> evicted;

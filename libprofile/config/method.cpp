@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
+#include "kvcal/compress/chunks.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/resources.hpp"
@@ -32,11 +34,12 @@ std::vector<FieldInfo> unite(std::initializer_list<std::vector<FieldInfo>> parts
 std::vector<FieldInfo> fields_of(const Method& method) {
   return unite({find_scorer(method.scorer_name).fields(),
                 find_allocator(method.allocator_name).fields(),
-                find_selector(method.selector_name).fields()});
+                find_selector(method.selector_name).fields(),
+                find_compactor(method.compactor_name).fields()});
 }
 
 /// A parameter that several parts share has one value: where none is given, the default of the
-/// first part that has it (scorer, allocator, selector).
+/// first part that has it (scorer, allocator, selector, compactor).
 ParamMap with_defaults(const Method& method) {
   ParamMap params = method.params;
   for (const FieldInfo& field : fields_of(method)) {
@@ -76,10 +79,20 @@ void require_full(const YamlMap& map) {
     fail(Kind::config, "{}: {} without a scorer, need `scorer:` too or neither", map.where(key),
          key);
   };
-  for (const char* part : {"allocator", "selector"}) {
+  for (const char* part : {"allocator", "selector", "compactor", "chunk_tokens"}) {
     if (map.optional_text(part)) refuse(part);
   }
   if (!map.params("params").empty()) refuse("params");
+}
+
+int64_t read_chunk_tokens(const YamlMap& map) {
+  const auto text = map.optional_text("chunk_tokens");
+  if (!text) return 0;
+  int64_t tokens = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), tokens);
+  require(error == std::errc() && end == text->data() + text->size() && tokens >= 1, Kind::config,
+          "{}: chunk_tokens = {}, need a whole number >= 1", map.where("chunk_tokens"), *text);
+  return tokens;
 }
 
 /// Names and parameters of the parts; the parts themselves are made by `make_parts`.
@@ -87,16 +100,19 @@ void read_parts(const YamlMap& map, Method& method) {
   method.scorer_name = map.text("scorer");
   method.allocator_name = map.text("allocator");
   method.selector_name = map.optional_text("selector").value_or("top");
+  method.compactor_name = map.optional_text("compactor").value_or("gather");
+  method.chunk_tokens = read_chunk_tokens(map);
   method.params = map.params("params");
   at_place(map.where("scorer"), [&] { find_scorer(method.scorer_name); });
   at_place(map.where("allocator"), [&] { find_allocator(method.allocator_name); });
   at_place(map.where("selector"), [&] { find_selector(method.selector_name); });
+  at_place(map.where("compactor"), [&] { find_compactor(method.compactor_name); });
 }
 
 Method read_method(const fs::path& file) {
   const YamlMap map = YamlMap::load(file);
-  map.require_only(
-      {"name", "summary", "paper", "scorer", "allocator", "selector", "selection", "params"});
+  map.require_only({"name", "summary", "paper", "scorer", "allocator", "selector", "compactor",
+                    "chunk_tokens", "selection", "params"});
   Method method;
   method.name = map.text("name");
   method.summary = map.text("summary");
@@ -108,6 +124,10 @@ Method read_method(const fs::path& file) {
   }
   read_parts(map, method);
   make_parts(method);
+  require(method.chunk_tokens == 0 || can_be_chunked(method.needs()), Kind::config,
+          "{}: chunk_tokens, but method {} looks at the whole prompt; only methods of reference "
+          "queries can be chunked",
+          map.where("chunk_tokens"), method.name);
   return method;
 }
 
@@ -143,6 +163,7 @@ void make_parts(Method& method) {
   method.scorer = scorer.make(params);
   method.allocator = allocator.make(params);
   method.selector = selector.make(params);
+  method.compactor = find_compactor(method.compactor_name).make(params);
 }
 
 void take_selection(Method& method, const Profile& profile) {
@@ -155,21 +176,22 @@ void take_selection(Method& method, const Profile& profile) {
                        : fmt::format(", which {} lacks: run kv-tune on it", file));
   const YamlMap map = YamlMap::parse(
       found->second.method, fmt::format("{}: /selection, method of '{}'", file, method.selection));
-  map.require_only({"name", "scorer", "allocator", "selector", "params"});
+  map.require_only({"name", "scorer", "allocator", "selector", "compactor", "params"});
   read_parts(map, method);
   make_parts(method);
 }
 
 Needs Method::needs() const {
   if (is_full()) return {};
-  return scorer->needs() | allocator->needs() | selector->needs();
+  return scorer->needs() | allocator->needs() | selector->needs() | compactor->needs();
 }
 
 std::string Method::resolved() const {
   std::string text = fmt::format("name: {}\n", yaml_text(name));
   if (is_full()) return text;
-  text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\n", scorer_name, allocator_name,
-                      selector_name);
+  text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\ncompactor: {}\n", scorer_name,
+                      allocator_name, selector_name, compactor_name);
+  if (chunk_tokens > 0) text += fmt::format("chunk_tokens: {}\n", chunk_tokens);
   const auto fields = fields_of(*this);
   text += fields.empty() ? "params: {}\n" : "params:\n";
   for (const FieldInfo& field : fields) {

@@ -69,13 +69,13 @@ Budget Budget::parse(std::string_view text) {
   return budget;
 }
 
-int64_t Budget::tokens(int64_t prompt_tokens, const ModelConfig& model,
-                       int64_t element_bytes) const {
+int64_t Budget::tokens(int64_t prompt_tokens, const ModelConfig& model, int64_t element_bytes,
+                       int64_t bias_bytes) const {
   double exact = value_;
   if (unit_ == Unit::percent) exact = static_cast<double>(prompt_tokens) * value_ / 100.0;
   if (unit_ == Unit::bytes) {
-    exact = value_ /
-            static_cast<double>(model.layers * model.kv_heads * model.entry_bytes(element_bytes));
+    exact = value_ / static_cast<double>(model.layers * model.kv_heads *
+                                         (model.entry_bytes(element_bytes) + bias_bytes));
   }
   // 1e-9: 7 % of 100 tokens is 7.000000000000001 or 6.999999999999999 in floating point.
   const auto whole = static_cast<int64_t>(std::floor(exact + 1e-9));

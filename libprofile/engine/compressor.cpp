@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <map>
 
+#include "kvcal/compress/chunks.hpp"
 #include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/engine.hpp"
@@ -33,8 +35,9 @@ struct Compressor::Impl {
   const Prefilled& prompt;
   const ProfileFacts& facts;
   uint64_t seed;
-  PartMap scores = {};    ///< each [kv_heads, tokens] f32
-  PartMap measures = {};  ///< of allocators and selectors
+  PartMap scores = {};                             ///< each [kv_heads, tokens] f32
+  PartMap measures = {};                           ///< of allocators and selectors
+  std::map<std::string, Compression> costly = {};  ///< by method and budget
 
   LayerView view(int64_t layer, int64_t window_tokens) const {
     LayerView view;
@@ -69,8 +72,11 @@ struct Compressor::Impl {
   /// @param look  all layers' views -> PerLayer
   template <class Look>
   const PerLayer& once(PartMap& found, const std::string& key, const Needs& needs, Look&& look) {
-    auto [entry, is_new] = found.try_emplace(key);
-    if (is_new) entry->second = look(views(needs.window_tokens));
+    auto entry = found.find(key);
+    // Kept only when it is whole: a part that fails is asked again.
+    if (entry == found.end()) {
+      entry = found.emplace(key, look(views(needs.window_tokens))).first;
+    }
     return entry->second;
   }
 
@@ -87,23 +93,119 @@ struct Compressor::Impl {
                 [&](const auto& layers) { return measures_of(*method.selector, layers); });
   }
 
-  at::Tensor allocate(const Method& method, int64_t budget_tokens) {
+  /// [layers, kv_heads] i64
+  at::Tensor allocate(const Method& method, int64_t tokens, int64_t budget_tokens,
+                      const PerLayer& layer_scores, const PerLayer& layer_measures) const {
     AllocationRequest request;
     request.layers = model.config().layers;
     request.kv_heads = model.config().kv_heads;
-    request.tokens = prompt.tokens();
+    request.tokens = tokens;
     request.budget_tokens = budget_tokens;
-    request.scores = scores_of(method);
-    request.measures = allocator_measures(method);
+    request.scores = layer_scores;
+    request.measures = layer_measures;
     request.profile = &facts;
-    const auto kept = method.allocator->allocate(request);  // [layers, kv_heads] i64
+    const auto kept = method.allocator->allocate(request);
     const int64_t sum = kept.sum().item<int64_t>();
     require(sum == request.total() || !method.allocator->is_exact(), Kind::internal,
             "method {}: allocator {} gave {} entries in all, the budget is {}", method.name,
             method.allocator_name, sum, request.total());
     return kept;
   }
+
+  /// What stays of one layer, or of a chunk of it, and how.
+  CompactLayer cut_layer(const Method& method, const LayerView& view,
+                         const at::Tensor& layer_scores, const at::Tensor& measure,
+                         const at::Tensor& count, KeepSet& keep) const {
+    keep = method.selector->select({layer_scores, measure, count, &view});
+    require(!method.selector->is_exact() || at::equal(keep.offsets.diff(), count), Kind::internal,
+            "method {}: layer {} did not keep what was allocated", method.name, view.layer);
+    return method.compactor->compact({view, layer_scores, keep});
+  }
+
+  /// Prefix shorter than the prompt, empty tail.
+  Compression cut(const Method& method, int64_t budget_tokens, int64_t tail_capacity) {
+    std::vector<KeepSet> kept;
+    std::vector<CompactLayer> layers;
+    if (method.chunk_tokens == 0) {
+      const auto counts = allocate(method, prompt.tokens(), budget_tokens, scores_of(method),
+                                   allocator_measures(method));  // [layers, kv_heads]
+      cut_whole(method, counts, kept, layers);
+    } else {
+      cut_chunks(method, budget_tokens, kept, layers);
+    }
+    return {std::move(kept), CompactCache(std::move(layers), prompt.tokens(), tail_capacity),
+            false};
+  }
+
+  void cut_whole(const Method& method, const at::Tensor& counts, std::vector<KeepSet>& kept,
+                 std::vector<CompactLayer>& layers) {
+    const auto& layer_scores = scores_of(method);
+    const auto& layer_measures = selector_measures(method);
+    const auto whole = prompt.cache.sealed(/*tail_capacity=*/0);
+    for (size_t l = 0; l < layer_scores.size(); ++l) {
+      const auto layer = static_cast<int64_t>(l);
+      if (counts[layer].min().item<int64_t>() == prompt.tokens()) {  // nothing to cut: share it
+        kept.push_back(keep_all(model.config().kv_heads, prompt.tokens()));
+        layers.push_back(whole.layer(layer).prefix);
+        continue;
+      }
+      kept.emplace_back();
+      layers.push_back(cut_layer(method, view(layer, method.needs().window_tokens), layer_scores[l],
+                                 layer_measures[l], counts[layer], kept.back()));
+    }
+  }
+
+  Compression cut_to(const Method& method, const at::Tensor& counts, int64_t tail_capacity) {
+    std::vector<KeepSet> kept;
+    std::vector<CompactLayer> layers;
+    cut_whole(method, counts, kept, layers);
+    return {std::move(kept), CompactCache(std::move(layers), prompt.tokens(), tail_capacity),
+            false};
+  }
+
+  void cut_chunks(const Method& method, int64_t budget_tokens, std::vector<KeepSet>& kept,
+                  std::vector<CompactLayer>& layers);
 };
+
+/// Each chunk is scored, allocated, selected and compacted as a prompt of its own, then all are put
+/// together: only one chunk's work is held at a time. A chunk's budget is its share of the tokens.
+void Compressor::Impl::cut_chunks(const Method& method, int64_t budget_tokens,
+                                  std::vector<KeepSet>& kept, std::vector<CompactLayer>& layers) {
+  const auto all_layers = static_cast<size_t>(model.config().layers);
+  std::vector<std::vector<KeepSet>> kept_parts(all_layers);
+  std::vector<std::vector<CompactLayer>> layer_parts(all_layers);
+  std::vector<int64_t> starts;
+  int64_t given = 0;
+  for (int64_t first = 0; first < prompt.tokens(); first += method.chunk_tokens) {
+    const int64_t count = std::min(method.chunk_tokens, prompt.tokens() - first);
+    // So that the parts add up to the budget, whatever the rounding.
+    const int64_t budget = budget_tokens * (first + count) / prompt.tokens() - given;
+    given += budget;
+    const int64_t least = method.needs().min_budget_tokens;
+    require(budget >= least, Kind::config,
+            "method {}: a budget of {} tokens gives a chunk of {} tokens {}, below the {} it needs",
+            method.name, budget_tokens, count, budget, least);
+    starts.push_back(first);
+    std::vector<LayerView> views;
+    PerLayer chunk_scores, to_allocate, to_select;
+    for (size_t l = 0; l < all_layers; ++l) {
+      views.push_back(slice(view(static_cast<int64_t>(l), 0), first, count));
+      to_allocate.push_back(method.allocator->measure(views.back()));
+      to_select.push_back(method.selector->measure(views.back()));
+    }
+    chunk_scores = method.scorer->score_all(views);
+    const auto counts = allocate(method, count, budget, chunk_scores, to_allocate);
+    for (size_t l = 0; l < all_layers; ++l) {
+      auto& keep = kept_parts[l].emplace_back();
+      layer_parts[l].push_back(cut_layer(method, views[l], chunk_scores[l], to_select[l],
+                                         counts[static_cast<int64_t>(l)], keep));
+    }
+  }
+  for (size_t l = 0; l < all_layers; ++l) {
+    kept.push_back(concatenate(kept_parts[l], starts));
+    layers.push_back(concatenate(layer_parts[l]));
+  }
+}
 
 Compressor::Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts,
                        uint64_t seed)
@@ -122,33 +224,19 @@ Compression Compressor::compress(const Method& method, int64_t budget_tokens,
           "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})",
           method.name, budget_tokens, least, prompt.tokens());
 
-  return compress_to(method, impl_->allocate(method, budget_tokens), tail_capacity);
+  if (!method.compactor->is_costly()) return impl_->cut(method, budget_tokens, tail_capacity);
+  // Asked again for each question about a document.
+  const auto key = fmt::format("{}@{}", method.resolved(), budget_tokens);
+  auto found = impl_->costly.find(key);
+  if (found == impl_->costly.end()) {
+    found = impl_->costly.emplace(key, impl_->cut(method, budget_tokens, 0)).first;
+  }
+  return {found->second.kept, found->second.cache.fork(tail_capacity), false};
 }
 
 Compression Compressor::compress_to(const Method& method, const at::Tensor& counts,
                                     int64_t tail_capacity) {
-  const auto& prompt = impl_->prompt;
-  const auto& scores = impl_->scores_of(method);
-  const auto& measures = impl_->selector_measures(method);
-  std::vector<KeepSet> kept;
-  std::vector<CompactLayer> layers;
-  const auto whole = prompt.cache.sealed(/*tail_capacity=*/0);
-  for (int64_t layer = 0; layer < impl_->model.config().layers; ++layer) {
-    const auto index = static_cast<size_t>(layer);
-    const auto count = counts[layer];                      // [kv_heads]
-    if (count.min().item<int64_t>() == prompt.tokens()) {  // nothing to cut: share the entries
-      kept.push_back(keep_all(impl_->model.config().kv_heads, prompt.tokens()));
-      layers.push_back(whole.layer(layer).prefix);
-      continue;
-    }
-    kept.push_back(method.selector->select({scores[index], measures[index], count}));
-    require(!method.selector->is_exact() || at::equal(kept.back().offsets.diff(), count),
-            Kind::internal, "method {}: layer {} did not keep what was allocated", method.name,
-            layer);
-    layers.push_back(
-        gather(prompt.cache.tail_keys(layer), prompt.cache.tail_values(layer), kept.back()));
-  }
-  return {std::move(kept), CompactCache(std::move(layers), prompt.tokens(), tail_capacity), false};
+  return impl_->cut_to(method, counts, tail_capacity);
 }
 
 }  // namespace kvcal

@@ -6,6 +6,7 @@
 #include "engine/prompt_run.hpp"
 #include "engine/replay.hpp"
 #include "engine/sentences.hpp"
+#include "engine/study.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -60,6 +61,7 @@ Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
   prepared_.reset();
   replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
   if (needs.sentences) prefilled.sentences = number_sentences(tokenizer_, prompt.context);
+  study(model_, tokenizer_, chat_, sample.chat, needs, prefilled);
   prepared_ = std::make_unique<Prepared>(model_, facts_, std::move(prefilled), seed);
   return *prepared_;
 }

@@ -15,6 +15,18 @@ int64_t score_bytes(const ModelConfig& model, int64_t tokens) {
   return model.layers * model.kv_heads * tokens * kF32Bytes;
 }
 
+/// Queries that Attention Matching draws, and what it makes of them for one KV head at a time: rows
+/// of exponentials over all tokens, in f64 for a pursuit.
+int64_t reference_bytes(const ModelConfig& model, const PromptShape& prompt, const Needs& needs) {
+  int64_t drawn = 0;  // of each head; a prompt repeats about as many tokens as it has
+  for (const int64_t wanted : {needs.context_queries, needs.repeat_queries}) {
+    drawn += std::min(wanted, prompt.tokens);
+  }
+  drawn += needs.study_queries;
+  const int64_t gathered = model.layers * model.heads * drawn * model.head_dim;
+  return gathered * prompt.element_bytes + model.group() * drawn * prompt.tokens * 8;
+}
+
 int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
                          std::span<const Variant> variants) {
   Needs needs;
@@ -32,6 +44,7 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
     bytes += all_heads * model.head_dim * (model.head_dim + 1) * (kF32Bytes + 8);
   }
   if (needs.replay || needs.replay_weighted) bytes += score_bytes(model, prompt.tokens);
+  bytes += reference_bytes(model, prompt, needs);
   if (needs.replay_weighted) bytes += all_heads * prompt.tokens * kF32Bytes;
   return bytes + static_cast<int64_t>(parts.size()) * score_bytes(model, prompt.tokens);
 }
@@ -61,10 +74,13 @@ int64_t parameter_count(const ModelConfig& model) {
 int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
   int64_t kept = prompt.tokens;
   if (!variant.method->is_full()) {
-    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes);
+    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes,
+                                  variant.method->bias_bytes());
   }
   const bool is_shared = kept >= prompt.tokens && variant.mask == nullptr;
-  return ((is_shared ? 0 : kept) + prompt.tail_tokens) * token_bytes(model, prompt);
+  const int64_t own = is_shared ? 0 : kept;
+  return (own + prompt.tail_tokens) * token_bytes(model, prompt) +
+         own * model.layers * model.kv_heads * variant.method->bias_bytes();
 }
 
 MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,

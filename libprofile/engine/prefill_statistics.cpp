@@ -21,7 +21,7 @@ PrefillStatistics::PrefillStatistics(int64_t layers, const Needs& needs)
     : needs_(needs), layers_(static_cast<size_t>(layers)) {}
 
 bool PrefillStatistics::is_needed() const {
-  return needs_.window_tokens > 0 || needs_.column_sums || needs_.query_moments;
+  return needs_.window_tokens > 0 || accumulates(needs_);
 }
 
 void PrefillStatistics::after_attention(const AttentionStep& step) {
@@ -29,6 +29,9 @@ void PrefillStatistics::after_attention(const AttentionStep& step) {
   if (needs_.window_tokens > 0) add_window(step, layer);
   if (needs_.column_sums) add_columns(step, layer);
   if (needs_.query_moments) add_moments(step, layer);
+  if (needs_.context_queries > 0) {
+    layer.context.add(step.queries, step.position, needs_.context_queries);
+  }
 }
 
 void PrefillStatistics::add_window(const AttentionStep& step, Layer& layer) const {
@@ -93,6 +96,7 @@ std::vector<LayerStatistics> PrefillStatistics::statistics() const {
   for (const auto& layer : layers_) {
     auto& result = statistics.emplace_back();
     result.column_sums = layer.column_sums;
+    result.context_queries = layer.context;
     if (!layer.query_sum.defined()) continue;
     // A prompt of the skipped tokens alone has moments of zero.
     const auto count = static_cast<double>(std::max<int64_t>(layer.query_count, 1));

@@ -24,7 +24,9 @@ class PrefillStatistics : public LayerObserver {
 
   /// True for needs whose value after some tokens depends on all of them, not on the last ones
   /// alone: a prompt can start only where a snapshot is.
-  static bool accumulates(const Needs& needs) { return needs.column_sums || needs.query_moments; }
+  static bool accumulates(const Needs& needs) {
+    return needs.column_sums || needs.query_moments || needs.context_queries > 0;
+  }
 
   /// False when nothing was asked for that a prefill can give.
   bool is_needed() const;
@@ -43,6 +45,7 @@ class PrefillStatistics : public LayerObserver {
     at::Tensor query_sum;       // [heads, head_dim] f64
     at::Tensor query_products;  // [heads, head_dim, head_dim] f64
     int64_t query_count = 0;
+    ReferenceQueries context;  // its tensors are never changed, so copies may share them
   };
   void add_window(const AttentionStep& step, Layer& layer) const;
   static void add_columns(const AttentionStep& step, Layer& layer);

@@ -41,7 +41,8 @@ PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const Engin
 
 int64_t PromptRun::budget_of(const Variant& variant) const {
   if (variant.method->is_full()) return prefilled_.tokens();
-  return variant.budget->tokens(prefilled_.tokens(), model_.config(), model_.element_bytes());
+  return variant.budget->tokens(prefilled_.tokens(), model_.config(), model_.element_bytes(),
+                                variant.method->bias_bytes());
 }
 
 /// Question, the last prompt token once more under a mask, and the answer with its stop token.

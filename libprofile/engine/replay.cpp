@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/reference_observer.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 
@@ -100,11 +101,13 @@ void ReplayObserver::after_attention(const AttentionStep& step) {
 
 void replay(const Model& model, std::span<const int64_t> ids, const ReplayText& text,
             const Needs& needs, Prefilled& prompt, int64_t chunk_tokens) {
-  if (!needs.replay && !needs.replay_weighted) return;
+  const bool has_attention = needs.replay || needs.replay_weighted;
+  if (!has_attention && needs.repeat_queries == 0) return;
   const auto& config = model.config();
   const auto tokens = static_cast<int64_t>(ids.size());
   const auto options = model.cache_options().dtype(at::kFloat);
   for (auto& layer : prompt.statistics) {
+    if (!has_attention) break;
     layer.replay_attention = at::zeros({config.kv_heads, tokens}, options);
     if (needs.replay_weighted) layer.replay_weighted = at::zeros({config.heads, tokens}, options);
   }
@@ -114,9 +117,14 @@ void replay(const Model& model, std::span<const int64_t> ids, const ReplayText& 
   size_t longest = 0;
   for (const auto& pass : passes) longest = std::max(longest, pass.fed.size());
   auto cache = prompt.cache.sealed(static_cast<int64_t>(longest));
+  ReferenceObserver references(&LayerStatistics::repeat_queries, needs.repeat_queries,
+                               prompt.statistics);
   for (const auto& pass : passes) {
-    ReplayObserver observer(prompt.cache, pass, needs.replay_weighted, prompt.statistics);
-    model.forward(pass.fed, cache, LogitsWanted::none, &observer);
+    ReplayObserver attention(prompt.cache, pass, needs.replay_weighted, prompt.statistics);
+    ObserverList observers;
+    if (has_attention) observers.add(attention);
+    if (needs.repeat_queries > 0) observers.add(references);
+    model.forward(pass.fed, cache, LogitsWanted::none, &observers);
     cache.truncate_tail(0);
   }
 }

@@ -60,7 +60,8 @@ class ReplayObserver : public LayerObserver {
   std::vector<LayerStatistics>& statistics_;
 };
 
-/// Re-reads a prefilled prompt and fills the replay statistics that `needs` asks for, if any.
+/// Re-reads a prefilled prompt and fills what `needs` asks for, if anything: replay statistics, and
+/// repeat_queries, which are those of all fed tokens.
 ///
 /// @param ids  of the prompt
 /// @throws Error{input} the model is too short for the prompt and a chunk of it

@@ -182,6 +182,7 @@ ProfileFacts Profile::facts() const {
                                                streaming->sink_tokens, streaming->recent_tokens};
   }
   if (prune_table) facts.prune_table = nested(*prune_table, model.kv_heads);
+  if (kv_head_shares) facts.kv_head_shares = rows_of(*kv_head_shares, model.kv_heads);
   return facts;
 }
 

@@ -149,6 +149,7 @@ Method SearchSpace::method(const Choice& choice, const std::string& name) const 
   method.scorer_name = scorer_;
   method.allocator_name = to_string(choice.at(std::string(kAllocatorAxis)));
   method.selector_name = "top";
+  method.compactor_name = "gather";
   for (const auto& [axis, value] : choice) {
     if (axis != kAllocatorAxis) method.params[axis] = {value, "search space " + name_};
   }

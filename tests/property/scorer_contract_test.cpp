@@ -144,8 +144,11 @@ TEST_P(ScorerContract, SharedKvHeadsScoreTheMeanOfRepeatedOnes) {
     replay = replay.repeat_interleave(group, 0);
     const auto shared = scorer.score(view);
     const auto each = scorer.score(repeated).view({view.kv_heads(), group, -1});
-    // KVzip+ takes the largest of a group by definition; all others take the mean.
-    const auto expected = GetParam()->name == "kvzip_plus" ? each.amax(1) : each.mean(1);
+    // KVzip+ takes the largest of a group by definition, reference_attention the root of the mean
+    // square; all others take the mean.
+    const auto expected = GetParam()->name == "kvzip_plus"            ? each.amax(1)
+                          : GetParam()->name == "reference_attention" ? each.square().mean(1).sqrt()
+                                                                      : each.mean(1);
     EXPECT_TRUE(at::allclose(shared, expected, 1e-4, 1e-7));
   });
 }

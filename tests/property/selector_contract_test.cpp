@@ -39,7 +39,7 @@ class SelectorContract : public testing::TestWithParam<const SelectorInfo*> {
       for (int64_t k = 0; k < shape.kv_heads; ++k) {
         kept[k] = pick(random, kProtected, shape.tokens);
       }
-      check(*selector, SelectionRequest{scores, selector->measure(view), kept});
+      check(*selector, SelectionRequest{scores, selector->measure(view), kept, &view});
     }
   }
 };
@@ -70,7 +70,7 @@ TEST_P(SelectorContract, KeepsJustWhatIsAllowedWhereItIsExact) {
 TEST_P(SelectorContract, KeepsAllWhereAllMayStay) {
   for_random_requests([](const Selector& selector, const SelectionRequest& request) {
     const auto all = at::full_like(request.kept, request.scores.size(1));
-    const auto keep = selector.select({request.scores, request.measure, all});
+    const auto keep = selector.select({request.scores, request.measure, all, request.view});
     EXPECT_TRUE(at::equal(keep.offsets.diff(), all));
   });
 }
@@ -89,7 +89,7 @@ TEST_P(SelectorContract, RefusesNaN) {
     auto scores = request.scores.clone();
     scores[0][0] = std::numeric_limits<float>::quiet_NaN();
     const auto text = test::error_text(Kind::numeric, [&] {
-      selector.select({scores, request.measure, request.kept});
+      selector.select({scores, request.measure, request.kept, request.view});
     });
     EXPECT_NE(text.find("NaN"), std::string::npos) << text;
   });

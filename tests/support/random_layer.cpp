@@ -36,6 +36,10 @@ LayerStatistics random_statistics(std::mt19937& random, const LayerShape& shape)
   statistics.query_covariance = at::matmul(factor, factor.transpose(1, 2));
   statistics.replay_attention = shares(random, shape.kv_heads, shape.tokens);
   statistics.replay_weighted = shares(random, heads, shape.tokens);
+  for (auto* references :
+       {&statistics.context_queries, &statistics.repeat_queries, &statistics.study_queries}) {
+    references->add(normal(random, {heads, 24, dim}), 0, 24);
+  }
   return statistics;
 }
 
@@ -76,11 +80,15 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
     retrieval.push_back(static_cast<double>(k % 2));
     pruned.push_back((static_cast<double>(k) + 0.5) / static_cast<double>(kv_heads));
   }
-  const std::vector<double> shares{0.05, 0.2, 1}, losses{1, 0.3, 0};
-  profile.layer_costs = CostCurves{shares, std::vector(per_layer, losses)};
+  const std::vector<double> points{0.05, 0.2, 1}, losses{1, 0.3, 0};
+  profile.layer_costs = CostCurves{points, std::vector(per_layer, losses)};
   profile.kv_head_costs =
-      CostCurves{shares, std::vector(per_layer * static_cast<size_t>(kv_heads), losses)};
+      CostCurves{points, std::vector(per_layer * static_cast<size_t>(kv_heads), losses)};
   profile.streaming_pattern = {std::vector(per_layer, retrieval), 2, 4};
+  std::vector<double> shares;  // rise with the KV head too
+  const auto all = static_cast<double>(kv_heads * (kv_heads + 1) / 2 * layers);
+  for (int64_t k = 0; k < kv_heads; ++k) shares.push_back(static_cast<double>(k + 1) / all);
+  profile.kv_head_shares.emplace(per_layer, shares);
   profile.prune_table.emplace(99, std::vector(per_layer, pruned));
   return profile;
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "kvcal/compress/allocator.hpp"
+#include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/scorer.hpp"
 #include "support/error_text.hpp"
 
@@ -11,6 +12,7 @@ namespace {
 TEST(MethodLookup, FindsByName) {
   EXPECT_EQ(find_scorer("snapkv").name, "snapkv");
   EXPECT_EQ(find_allocator("layer_error").name, "layer_error");
+  EXPECT_EQ(find_compactor("gather").name, "gather");
 }
 
 TEST(MethodLookup, AnUnknownNameListsTheKnownOnesAndTheNearest) {

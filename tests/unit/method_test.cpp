@@ -46,7 +46,8 @@ TEST_F(MethodFile, ParametersReachTheScorerAndTheRestIsDefault) {
   EXPECT_FALSE(method.is_full());
   EXPECT_EQ(method.needs().window_tokens, 5);
   const std::string resolved = method.resolved();
-  EXPECT_NE(resolved.find("scorer: snapkv\nallocator: uniform\nselector: top\nparams:\n"),
+  EXPECT_NE(resolved.find(
+                "scorer: snapkv\nallocator: uniform\nselector: top\ncompactor: gather\nparams:\n"),
             std::string::npos);
   EXPECT_NE(resolved.find("  window_tokens: 5\n"), std::string::npos);
   // The resolved text is itself a method file that says the same.
@@ -58,6 +59,29 @@ TEST_F(MethodFile, AParameterOfTwoPartsHasOneDefault) {
   const auto text = std::string("window_tokens=32");  // the scorer's; the allocator's own is 8
   EXPECT_NE(method.scorer_key.find(text), std::string::npos) << method.scorer_key;
   EXPECT_NE(method.allocator_key.find(text), std::string::npos) << method.allocator_key;
+}
+
+TEST_F(MethodFile, ACompactorAndChunksAreNamedBesideTheOtherParts) {
+  const std::string text =
+      "name: a\nsummary: b\nscorer: reference_attention\nallocator: uniform\n"
+      "compactor: attention_matching\nchunk_tokens: 64\nparams:\n  queries_per_head: 9\n";
+  const Method method = load(text);
+  EXPECT_EQ(method.chunk_tokens, 64);
+  EXPECT_EQ(method.bias_bytes(), 4);
+  EXPECT_EQ(method.needs().repeat_queries, 9);
+  EXPECT_EQ(load(method.resolved() + "summary: s\n").resolved(), method.resolved());
+  EXPECT_EQ(load(text + "  weights: none\n").bias_bytes(), 0);
+}
+
+TEST_F(MethodFile, WhatCannotBeChunkedIsRefused) {
+  const std::string head = "name: a\nsummary: b\nscorer: snapkv\nallocator: uniform\n";
+  EXPECT_EQ(error_of(head + "chunk_tokens: 64\n"),
+            "a.yaml:5: chunk_tokens, but method a looks at the whole prompt; only methods of "
+            "reference queries can be chunked");
+  EXPECT_EQ(error_of(head + "chunk_tokens: 1.5\n"),
+            "a.yaml:5: chunk_tokens = 1.5, need a whole number >= 1");
+  EXPECT_EQ(error_of(head + "compactor: gathr\n").substr(0, 55),
+            "a.yaml:5: no compactor 'gathr', did you mean 'gather'? ");
 }
 
 TEST_F(MethodFile, MistakesAreErrorsWithTheirLine) {

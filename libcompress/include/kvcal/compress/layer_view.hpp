@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "kvcal/compress/reference_queries.hpp"
+
 namespace kvcal {
 
 /// Which heads retrieve, and what the others keep (DuoAttention).
@@ -46,6 +48,8 @@ struct ProfileFacts {
   /// [steps][layers][kv_heads] share to prune at the overall share (step + 1) / (steps + 1)
   /// (LU-KV).
   std::optional<std::vector<std::vector<std::vector<double>>>> prune_table;
+  /// [layers][kv_heads] share of all kept entries, sum 1 (Attention Matching).
+  std::optional<std::vector<std::vector<double>>> kv_head_shares;
 };
 
 /// What the engine must gather, and what the run must bring, before a method can work.
@@ -55,6 +59,9 @@ struct Needs {
   bool query_moments = false;             ///< LayerStatistics::query_mean, query_covariance
   bool replay = false;                    ///< LayerStatistics::replay_attention
   bool replay_weighted = false;           ///< LayerStatistics::replay_weighted
+  int64_t context_queries = 0;            ///< LayerStatistics::context_queries, of each head
+  int64_t repeat_queries = 0;             ///< LayerStatistics::repeat_queries
+  int64_t study_queries = 0;              ///< LayerStatistics::study_queries
   bool sentences = false;                 ///< LayerView::sentences
   bool semantic_ranking = false;          ///< ProfileFacts::semantic_ranking
   std::set<std::string> head_kinds = {};  ///< of ProfileFacts::head_kinds
@@ -64,6 +71,7 @@ struct Needs {
   bool kv_head_costs = false;             ///< ProfileFacts::kv_head_costs
   bool streaming_pattern = false;         ///< ProfileFacts::streaming_pattern
   bool prune_table = false;               ///< ProfileFacts::prune_table
+  bool kv_head_shares = false;            ///< ProfileFacts::kv_head_shares
   int64_t min_budget_tokens = 1;  ///< smallest budget per layer and KV head that can be honoured
 
   /// Both: the larger of each number, either of each claim.
@@ -89,6 +97,9 @@ struct LayerStatistics {
   /// attending token's layer input (KVzip+). By head, since what the largest of a group is depends
   /// on the heads' output projections.
   at::Tensor replay_weighted;
+  /// Queries that stand for those to come (Attention Matching): of the prompt's own tokens, of the
+  /// tokens by which the model repeats the prompt, and of texts about it that the model writes.
+  ReferenceQueries context_queries, repeat_queries, study_queries;
 };
 
 struct LayerView {
@@ -96,6 +107,9 @@ struct LayerView {
   at::Tensor queries;  ///< [heads, window, head_dim], of the last prompt tokens; window >= needs
   at::Tensor keys;     ///< [kv_heads, tokens, head_dim]
   at::Tensor values;   ///< [kv_heads, tokens, head_dim]
+  /// [kv_heads, tokens] f32 added to the scaled logits, where entries are those of a compacted
+  /// cache; -inf pads KV heads with fewer. Undefined: zero.
+  at::Tensor bias;
   at::Tensor output_weight;     ///< [hidden, heads * head_dim]
   at::Tensor rope_frequencies;  ///< [head_dim / 2] f32, radians per position
   LayerStatistics statistics;

@@ -21,6 +21,8 @@ struct SelectionRequest {
   const at::Tensor& scores;   ///< [kv_heads, tokens] f32; +inf = protected
   const at::Tensor& measure;  ///< what Selector::measure returned for this layer
   const at::Tensor& kept;     ///< [kv_heads] i64 CPU: entries that may stay
+  /// The layer itself, for rules whose look at it depends on the budget; else null.
+  const LayerView* view = nullptr;
 };
 
 class Selector {

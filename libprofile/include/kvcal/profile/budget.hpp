@@ -20,7 +20,8 @@ class Budget {
 
   /// Entries kept per layer and KV head on average; a share and bytes are rounded down.
   /// @throws Error{config} less than one entry
-  int64_t tokens(int64_t prompt_tokens, const ModelConfig& model, int64_t element_bytes) const;
+  int64_t tokens(int64_t prompt_tokens, const ModelConfig& model, int64_t element_bytes,
+                 int64_t bias_bytes = 0) const;
 
  private:
   enum class Unit { tokens, percent, bytes };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Method: a YAML entry of configs/methods that names a scorer, an allocator, perhaps a selector,
-// and their parameters.
+// Method: a YAML entry of configs/methods that names a scorer, an allocator, perhaps a selector and
+// a compactor, and their parameters.
 #pragma once
 
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kvcal/compress/allocator.hpp"
+#include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/scorer.hpp"
 #include "kvcal/compress/selector.hpp"
 
@@ -22,19 +23,24 @@ struct Method {
   std::string name;
   std::string summary;
   std::string paper;
-  std::string scorer_name, allocator_name, selector_name;
+  std::string scorer_name, allocator_name, selector_name, compactor_name;
   /// Name and all values of each part: what a part found out of a prompt is shared by all methods
   /// that have the same one.
   std::string scorer_key, allocator_key, selector_key;
   ParamMap params;
   std::string selection;  ///< takes its parts from this selection of the profile; empty: from YAML
+  /// Tokens that are compacted by themselves, one chunk after the other; 0: the whole prompt.
+  int64_t chunk_tokens = 0;
   std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
   std::shared_ptr<const Selector> selector;    ///< null with scorer
+  std::shared_ptr<const Compactor> compactor;  ///< null with scorer
 
   bool is_full() const { return scorer == nullptr; }
   /// Keeps just the number of entries that was asked for.
   bool is_exact() const { return is_full() || (allocator->is_exact() && selector->is_exact()); }
+  /// Bytes of an entry besides its key and value.
+  int64_t bias_bytes() const { return !is_full() && compactor->has_bias() ? 4 : 0; }
   Needs needs() const;
   std::string resolved() const;  ///< YAML text of all parameters, defaults included
 };

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/study.hpp"
+
+#include <algorithm>
+
+#include "engine/reference_observer.hpp"
+#include "kvcal/compress/error.hpp"
+#include "kvcal/profile/resources.hpp"
+#include "kvcal/profile/yaml.hpp"
+
+namespace kvcal {
+namespace {
+
+/// Less room than this behind the prompt is no room for an answer.
+constexpr int64_t kLeastAnswerTokens = 16;
+
+int64_t whole_number(const YamlMap& map, const std::string& key) {
+  const std::string text = map.text(key);
+  const bool is_number = !text.empty() && text.size() < 10 &&
+                         text.find_first_not_of("0123456789") == std::string::npos;
+  require(is_number && std::stoll(text) >= 1, Kind::config, "{}: {} = {}, need a whole number >= 1",
+          map.where(key), key, text);
+  return std::stoll(text);
+}
+
+/// Asks one prompt several things, each as if it was the first.
+class Student {
+ public:
+  Student(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
+          const StudyPlan& plan, bool is_chat)
+      : model_(model), tokenizer_(tokenizer), plan_(plan) {
+    turn_ = is_chat && !chat.suffix().empty() ? chat.suffix() : "\n";
+  }
+
+  std::string ask(const std::string& request, const Prefilled& prompt, LayerObserver& observer) {
+    const auto ids = tokenizer_.encode("\n\n" + request + turn_, /*add_special_tokens=*/false);
+    const auto fed = static_cast<int64_t>(ids.size());
+    const auto& config = model_.config();
+    const int64_t room = config.max_tokens - prompt.tokens() - fed;
+    require(room >= kLeastAnswerTokens, Kind::input,
+            "{}: to study a prompt of {} tokens takes {} + {} more, the model takes {}",
+            config.name, prompt.tokens(), fed, kLeastAnswerTokens, config.max_tokens);
+    const int64_t answer_tokens = std::min(plan_.answer_tokens, room);
+    auto cache = prompt.cache.sealed(fed + answer_tokens);
+    const auto logits = model_.forward(ids, cache, LogitsWanted::last, &observer);
+    const auto answer =
+        generate(model_, cache, logits, answer_tokens, {config.stop_ids}, &observer);
+    return tokenizer_.decode(answer.ids);
+  }
+
+ private:
+  const Model& model_;
+  const Tokenizer& tokenizer_;
+  const StudyPlan& plan_;
+  std::string turn_;  // end of the user's turn, start of the assistant's
+};
+
+}  // namespace
+
+StudyPlan StudyPlan::load(const std::filesystem::path& yaml) {
+  const auto map = YamlMap::load(yaml);
+  map.require_only({"name", "requests", "questions", "most_questions", "answer_tokens"});
+  StudyPlan plan;
+  for (const auto& [name, entry] : map.params("requests")) {
+    const auto* text = std::get_if<std::string>(&entry.value);
+    require(text != nullptr, Kind::config, "{}: request {} is no text", entry.where, name);
+    plan.requests.push_back(*text);
+  }
+  require(!plan.requests.empty(), Kind::config, "{}: no requests, need at least one",
+          map.where("requests"));
+  plan.questions = map.optional_text("questions").value_or("");
+  if (!plan.questions.empty()) plan.most_questions = whole_number(map, "most_questions");
+  plan.answer_tokens = whole_number(map, "answer_tokens");
+  return plan;
+}
+
+std::vector<std::string> split_questions(const std::string& answer, int64_t most) {
+  std::vector<std::string> questions;
+  for (size_t begin = 0; begin < answer.size();) {
+    const size_t end = std::min(answer.find('\n', begin), answer.size());
+    const size_t first = answer.find_first_not_of(" \t0123456789.)-*:", begin);
+    if (first < end) questions.push_back(answer.substr(first, end - first));
+    if (static_cast<int64_t>(questions.size()) == most) break;
+    begin = end + 1;
+  }
+  return questions;
+}
+
+void study(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat, bool is_chat,
+           const Needs& needs, Prefilled& prompt) {
+  if (needs.study_queries == 0) return;
+  const auto plan = StudyPlan::load(resource("configs/study/default.yaml"));
+  study(model, tokenizer, chat, plan, is_chat, needs, prompt);
+}
+
+void study(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
+           const StudyPlan& plan, bool is_chat, const Needs& needs, Prefilled& prompt) {
+  if (needs.study_queries == 0) return;
+  ReferenceObserver observer(&LayerStatistics::study_queries, needs.study_queries,
+                             prompt.statistics);
+  Student student(model, tokenizer, chat, plan, is_chat);
+  for (const auto& request : plan.requests) student.ask(request, prompt, observer);
+  if (plan.questions.empty()) return;
+  const auto list = student.ask(plan.questions, prompt, observer);
+  for (const auto& question : split_questions(list, plan.most_questions)) {
+    student.ask(question, prompt, observer);
+  }
+}
+
+}  // namespace kvcal
