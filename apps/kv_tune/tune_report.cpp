@@ -31,7 +31,7 @@ std::string held_out_table(const TunedSpace& space) {
   Table table({"<held out", "budget", "tokens", "n", "score", "95% interval", "loss",
                "loss less the chosen one's", "score less its"});
   for (const auto& row : space.rows) {
-    const bool is_chosen = row.method == space.contenders.front().method.name;
+    const bool is_chosen = row.method == space.contenders.front().name;
     const bool is_full = row.budget == "full";
     table.add(
         {row.method, row.budget, fmt::format("{:.0f}", row.budget_tokens), std::to_string(row.n),

@@ -8,21 +8,12 @@
 
 namespace kvcal {
 
-/// A method that was run on the held-out prompts, and why.
-struct Contender {
-  enum class Role { chosen, paper, control, ablation };
-  Role role;
-  std::string change;  ///< what it has other than the chosen one
-  Method method;
-};
-
 /// What the search in one space found.
 struct TunedSpace {
   std::string name;
   std::string compared_with;
-  Choice from;  ///< the paper's values, on the axes that its scorer has too
   SearchResult search;
-  std::vector<Contender> contenders;
+  std::vector<Method> contenders;  ///< that ran on the held-out prompts, the chosen one first
   std::vector<HeldOutRow> rows;
   int64_t tuned_on = 0, held_out = 0;  ///< prompts
 };

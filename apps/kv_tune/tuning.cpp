@@ -85,7 +85,6 @@ class TuningRun {
             const Prompts& prompts, Shards& shards)
       : flags_(flags),
         facts_(profile.facts()),
-        profile_(profile),
         prompts_(prompts),
         shards_(shards),
         ticker_(flags.shared.is_quiet),
@@ -143,27 +142,23 @@ class TuningRun {
 
   /// The chosen point first; then the paper's method, other voters, and the chosen point with one
   /// value set back to the paper's.
-  std::vector<Contender> contenders(const SearchSpace& space, const Choice& best) const {
-    using Role = Contender::Role;
-    std::vector<Contender> all;
-    const auto add = [&](Role role, const Choice& choice, const std::string& name,
-                         const std::string& change) {
+  std::vector<Method> contenders(const SearchSpace& space, const Choice& best) const {
+    std::vector<Method> all;
+    const auto add = [&](const Choice& choice, const std::string& name) {
       Method method = space.method(choice, name);
-      if (has_facts(method, facts_)) all.push_back({role, change, std::move(method)});
+      if (has_facts(method, facts_)) all.push_back(std::move(method));
     };
-    add(Role::chosen, best, space.name() + "_tuned", "");
-    all.push_back({Role::paper, "", load_method(space.compared_with())});
+    add(best, space.name() + "_tuned");
+    all.push_back(load_method(space.compared_with()));
     for (const auto& choice : space.controls(best)) {
-      const auto change = describe_change(best, choice);
-      add(Role::control, choice, "with " + change, change);
+      add(choice, "with " + describe_change(best, choice));
     }
-    for (const auto& [axis, value] : space.point_of(all[1].method)) {
+    for (const auto& [axis, value] : space.point_of(all[1])) {
       if (best.at(axis) == value) continue;
       Choice choice = best;
       choice[axis] = value;
       try {
-        const auto change = describe_change(best, choice);
-        add(Role::ablation, choice, "back to " + change, change);
+        add(choice, "back to " + describe_change(best, choice));
       } catch (const Error&) {  // the paper's value does not go with the others
       }
     }
@@ -171,13 +166,11 @@ class TuningRun {
   }
 
   std::vector<HeldOutRow> held_out(const TunedSpace& tuned) {
-    std::vector<Method> methods;
-    for (const auto& contender : tuned.contenders) methods.push_back(contender.method);
     std::vector<SampleRecord> records;
     for (const auto& of : prompts_.held_out) {
       const int64_t unit = next_unit_++;
       const auto make = [&] {
-        const auto made = tuner_.answer(of.name, of.sample(), methods);
+        const auto made = tuner_.answer(of.name, of.sample(), tuned.contenders);
         shards_.write(unit, [&](Hdf5Writer& file) { write_records(file, made); });
       };
       take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
@@ -186,13 +179,12 @@ class TuningRun {
       });
       ticker_.step(fmt::format("{}, held out", tuned.name));
     }
-    return compare_held_out(records, tuned.contenders.front().method.name,
+    return compare_held_out(records, tuned.contenders.front().name,
                             static_cast<uint64_t>(flags_.shared.seed));
   }
 
   const TuneFlags& flags_;
   ProfileFacts facts_;
-  const Profile& profile_;
   const Prompts& prompts_;
   Shards& shards_;
   Ticker ticker_;
@@ -211,7 +203,7 @@ double mean_of(const TunedSpace& tuned, const std::string& method, double HeldOu
 }
 
 Selection selection_of(const TuneFlags& flags, const TunedSpace& tuned) {
-  const auto& chosen = tuned.contenders.front().method;
+  const auto& chosen = tuned.contenders.front();
   Selection selection;
   selection.method = chosen.resolved();
   selection.tasks = fmt::format("{}", fmt::join(flags.tasks, ","));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "kvcal/compress/chunks.hpp"
 #include "kvcal/compress/compactor.hpp"
@@ -141,12 +142,13 @@ struct Compressor::Impl {
                  std::vector<CompactLayer>& layers) {
     const auto& layer_scores = scores_of(method);
     const auto& layer_measures = selector_measures(method);
-    const auto whole = prompt.cache.sealed(/*tail_capacity=*/0);
+    std::optional<CompactCache> whole;  // asked for by unit costs alone: all but one unit stay
     for (size_t l = 0; l < layer_scores.size(); ++l) {
       const auto layer = static_cast<int64_t>(l);
       if (counts[layer].min().item<int64_t>() == prompt.tokens()) {  // nothing to cut: share it
         kept.push_back(keep_all(model.config().kv_heads, prompt.tokens()));
-        layers.push_back(whole.layer(layer).prefix);
+        if (!whole) whole = prompt.cache.sealed(/*tail_capacity=*/0);
+        layers.push_back(whole->layer(layer).prefix);
         continue;
       }
       kept.emplace_back();

@@ -110,9 +110,9 @@ SearchSpace SearchSpace::load(std::string_view spec) {
   return space;
 }
 
-std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
+std::vector<Choice> SearchSpace::changed(const Choice& from, const Axes& axes) {
   std::vector<Choice> points;
-  for (const auto& axis : axes_) {
+  for (const auto& axis : axes) {
     for (const auto& value : axis.values) {
       if (from.at(axis.name) == value) continue;
       points.push_back(from);
@@ -120,6 +120,10 @@ std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
     }
   }
   return points;
+}
+
+std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
+  return changed(from, axes_);
 }
 
 Choice SearchSpace::random(uint64_t seed, uint64_t index) const {
@@ -132,15 +136,7 @@ Choice SearchSpace::random(uint64_t seed, uint64_t index) const {
 }
 
 std::vector<Choice> SearchSpace::controls(const Choice& from) const {
-  std::vector<Choice> points;
-  for (const auto& axis : controls_) {
-    for (const auto& value : axis.values) {
-      if (from.at(axis.name) == value) continue;
-      points.push_back(from);
-      points.back()[axis.name] = value;
-    }
-  }
-  return points;
+  return changed(from, controls_);
 }
 
 Method SearchSpace::method(const Choice& choice, const std::string& name) const {

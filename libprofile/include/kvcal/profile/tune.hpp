@@ -54,6 +54,8 @@ class SearchSpace {
     std::vector<ParamValue> values;
   };
   using Axes = std::vector<Axis>;
+  /// Points that differ from `from` in one value of one of the axes.
+  static std::vector<Choice> changed(const Choice& from, const Axes& axes);
 
   std::string name_, compared_with_, scorer_;
   Choice start_;
@@ -146,10 +148,10 @@ struct HeldOutRow {
   std::string method, budget;
   int64_t n = 0;
   double score = 0, loss = 0, budget_tokens = 0;
-  Interval score_interval, loss_interval;
+  Interval score_interval = {}, loss_interval = {};
   /// This one less the chosen one: a loss above zero speaks for the chosen one.
   double score_delta = 0, loss_delta = 0;
-  Interval score_delta_interval, loss_delta_interval;
+  Interval score_delta_interval = {}, loss_delta_interval = {};
 };
 
 /// Rows in order of first appearance; the full cache has no loss and no delta.
