@@ -1,10 +1,13 @@
-# kvcal_method_table(<target> <interface> <folder> <include folder>)
+# kvcal_method_table(<target> <interface> <folder> <include folder> [ALIKE])
 #
 # Generates <interface>_table.cpp, which names one constant `<interface>_<stem>` for every
 # <folder>/<stem>.cpp: a new file is found by the build, a file without its constant fails at link
 # time by name, and the order is the sorted order of the files. (Self-registering statics were tried
 # and are dropped silently from a static library.)
+#
+# ALIKE: the files name their functions alike, so a unity build (part.cmake) compiles each by itself.
 function(kvcal_method_table target interface folder include)
+  cmake_parse_arguments(TABLE "ALIKE" "" "" ${ARGN})
   cmake_path(ABSOLUTE_PATH folder)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(SORT sources)
@@ -37,5 +40,14 @@ constexpr std::array<const ${info}*, @count@> kTable{
 std::span<const ${info}* const> ${interface}_table() { return kTable; }
 }  // namespace kvcal
 ")
-  target_sources(${target} PRIVATE ${sources} ${table})
+  set_source_files_properties(${table} TARGET_DIRECTORY ${target} PROPERTIES
+    SKIP_UNITY_BUILD_INCLUSION ON)
+  if(TABLE_ALIKE)
+    set_source_files_properties(${sources} TARGET_DIRECTORY ${target} PROPERTIES
+      SKIP_UNITY_BUILD_INCLUSION ON)
+    target_sources(${target} PRIVATE ${sources})
+  else()
+    kvcal_part(${target} ${sources})
+  endif()
+  target_sources(${target} PRIVATE ${table})
 endfunction()

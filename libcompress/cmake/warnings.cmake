@@ -3,6 +3,8 @@ add_library(kvcal_warnings INTERFACE)
 target_compile_options(kvcal_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${KVCAL_WERROR}>>:-Werror>
+  # In a unity build g++ takes source files for headers, where such members would be wrong.
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   # g++ checks a precompiled header against the flags of each user; ccache wants this one.
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-fpch-preprocess>)
 

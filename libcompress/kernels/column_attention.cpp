@@ -22,7 +22,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// over 8,000 columns still is 2 MB.
 constexpr int64_t kBlockRows = 64;
 
-void check(const at::Tensor& queries, const at::Tensor& keys) {
+void check_columns(const at::Tensor& queries, const at::Tensor& keys) {
   require(queries.dim() == 3 && keys.dim() == 3 && queries.size(0) % keys.size(0) == 0 &&
               queries.size(2) == keys.size(2) && queries.size(1) <= keys.size(1),
           Kind::shape,
@@ -57,7 +57,7 @@ void for_each_block(const at::Tensor& queries, const at::Tensor& keys, const Use
 /// Calls use(head, first_row, probabilities) for all blocks of all heads, those of a head in order.
 template <class Use>
 void for_each_head(const at::Tensor& queries, const at::Tensor& keys, double scale, Use use) {
-  check(queries, keys);
+  check_columns(queries, keys);
   const int64_t heads = queries.size(0), group = heads / keys.size(0);
   const auto entries = keys.to(at::kFloat);  // [kv_heads, seen, head_dim]
   const auto task = [&](int64_t head) {

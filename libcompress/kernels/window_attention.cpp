@@ -11,8 +11,6 @@
 namespace kvcal {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 /// [kept, head_dim] of one KV head, out of prefix rows and tail, f32.
 at::Tensor entries_of(const at::Tensor& prefix, const at::Tensor& tail, int64_t kv_head,
                       int64_t kept) {
@@ -45,7 +43,8 @@ at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, d
     const auto q = queries.narrow(0, k * group, group).to(at::kFloat).reshape({-1, head_dim});
     auto logits = at::mm(q, keys[k].to(at::kFloat).t()).mul_(scale);  // [group * window, tokens]
     logits = logits.view({group, window, tokens});
-    logits.narrow(2, tokens - window, window).masked_fill_(hidden, -kInfinity);
+    logits.narrow(2, tokens - window, window)
+        .masked_fill_(hidden, -std::numeric_limits<double>::infinity());
     rows.narrow(0, k * group, group).copy_(at::softmax(logits, -1));
   }
   return rows;

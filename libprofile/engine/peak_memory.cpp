@@ -7,13 +7,12 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 #include <string>
+
+#include "kvcal/profile/statistics.hpp"
 
 namespace kvcal {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// A line `Name:  123 kB` of /proc/self/status, in bytes.
 double status_bytes(const std::string& name) {

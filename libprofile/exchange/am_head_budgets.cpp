@@ -16,14 +16,14 @@
 namespace kvcal {
 namespace {
 
-std::string head_name(int64_t layer, int64_t kv_head) {
+std::string kv_head_name(int64_t layer, int64_t kv_head) {
   return fmt::format("L{}H{}", layer, kv_head);
 }
 
 std::string read(const std::filesystem::path& file, const std::string&, Profile& profile) {
   const auto& model = profile.model;
   const auto root = read_json(file);
-  const auto names = names_of(model.layers, model.kv_heads, head_name);
+  const auto names = names_of(model.layers, model.kv_heads, kv_head_name);
   const auto values = values_of(root, names, file.string());
   std::vector<double> shares;  // [layers, kv_heads]
   for (size_t i = 0; i < values.size(); ++i)
@@ -37,7 +37,7 @@ std::string read(const std::filesystem::path& file, const std::string&, Profile&
 
 std::vector<ExportedFile> write(const Profile& profile, const std::string&) {
   const auto& shares = part_of(profile.kv_head_shares, "table of KV head shares");
-  const auto names = names_of(profile.model.layers, profile.model.kv_heads, head_name);
+  const auto names = names_of(profile.model.layers, profile.model.kv_heads, kv_head_name);
   nlohmann::ordered_json root;
   for (size_t i = 0; i < names.size(); ++i) root[names[i]] = shares[i];
   return {{"head_budgets.json", root.dump(2) + "\n"}};

@@ -7,8 +7,6 @@
 namespace kvcal {
 namespace {
 
-constexpr std::string_view kWhitespace = " \t\r\n";
-
 int64_t ssize(const std::vector<int64_t>& ids) {
   return static_cast<int64_t>(ids.size());
 }

@@ -7,8 +7,6 @@
 namespace kvcal {
 namespace {
 
-constexpr std::string_view kWhitespace = " \t\r\n";
-
 bool is_white(char c) {
   return kWhitespace.find(c) != std::string_view::npos;
 }

@@ -11,6 +11,8 @@
 
 namespace kvcal {
 
+inline constexpr std::string_view kWhitespace = " \t\r\n";
+
 /// CompressKV, insert_needle: floor(count * depth), moved back until the token before it is a
 /// period. Depth 1 is after everything.
 int64_t compresskv_insertion(std::span<const int64_t> context, double depth,

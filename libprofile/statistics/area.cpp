@@ -80,10 +80,6 @@ Pairs sample_areas(const Curve& curve, std::span<const double> weights, const Re
   return pairs;
 }
 
-std::optional<double> if_number(double value) {
-  return std::isnan(value) ? std::nullopt : std::optional(value);
-}
-
 Area area_of(const Curve& curve, const Interval& range, const RecordGroup& full, uint64_t seed) {
   const SampleRecord& first = *curve.budgets.front().front();
   Area area;

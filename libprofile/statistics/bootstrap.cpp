@@ -12,8 +12,6 @@
 namespace kvcal {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 /// A resample needs only the sums and the size of each cluster.
 struct Cluster {
   std::vector<double> sums;  // [columns]

@@ -11,8 +11,6 @@
 namespace kvcal {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 /// 1-based; equal values share the mean of their places.
 std::vector<double> average_ranks(std::span<const double> values) {
   std::vector<size_t> order(values.size());
@@ -43,6 +41,10 @@ void require_pairs(size_t a, size_t b, std::string_view what) {
 }
 
 }  // namespace
+
+std::optional<double> if_number(double value) {
+  return std::isnan(value) ? std::nullopt : std::optional(value);
+}
 
 double spearman(std::span<const double> a, std::span<const double> b) {
   require_pairs(a.size(), b.size(), "spearman");

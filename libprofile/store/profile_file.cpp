@@ -13,8 +13,8 @@
 namespace kvcal {
 namespace {
 
-constexpr std::string_view kFormat = "kvcal.profile";
-constexpr int64_t kVersion = 1;
+constexpr std::string_view kProfileFormat = "kvcal.profile";
+constexpr int64_t kProfileVersion = 1;
 constexpr std::string_view kStreamingPath = "/patterns/streaming";
 constexpr std::string_view kPrunePath = "/tables/prune";
 constexpr std::string_view kSharesPath = "/tables/kv_head_shares";
@@ -370,7 +370,7 @@ void copy_unknown(const Hdf5Reader& from, Hdf5Writer& to, const std::string& gro
 
 Profile Profile::load(const std::filesystem::path& file) {
   const Hdf5Reader reader(file);
-  reader.require_format(kFormat, kVersion);
+  reader.require_format(kProfileFormat, kProfileVersion);
   const Place place{file.string(), Kind::input};
   Profile profile;
   profile.loaded_from = file;
@@ -404,7 +404,7 @@ Profile Profile::load(const std::filesystem::path& file) {
 void Profile::save(const std::filesystem::path& file) const {
   check(*this, {file.string(), Kind::internal});
   Hdf5Writer writer(file);
-  writer.write_attribute("/", "format", fmt::format("{}/{}", kFormat, kVersion));
+  writer.write_attribute("/", "format", fmt::format("{}/{}", kProfileFormat, kProfileVersion));
   write_root_attributes(writer, model);
   write_root_attributes(writer, provenance);
   if (!history.empty()) write_columns(writer, "/history", std::span<const Provenance>(history));

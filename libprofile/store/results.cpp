@@ -11,8 +11,8 @@
 namespace kvcal {
 namespace {
 
-constexpr std::string_view kFormat = "kvcal.results";
-constexpr int64_t kVersion = 1;
+constexpr std::string_view kResultsFormat = "kvcal.results";
+constexpr int64_t kResultsVersion = 1;
 const std::string kGroup = "/samples";
 const std::string kKeptPath = kGroup + "/kept_per_head";
 const std::string kLatency = "/latency";
@@ -67,7 +67,7 @@ std::vector<SampleRecord> read_records(const Hdf5Reader& reader) {
 
 Results Results::load(const std::filesystem::path& file) {
   const Hdf5Reader reader(file);
-  reader.require_format(kFormat, kVersion);
+  reader.require_format(kResultsFormat, kResultsVersion);
   Results results;
   results.model = read_root_attributes<ModelIdentity>(reader);
   results.provenance = read_root_attributes<Provenance>(reader);
@@ -79,7 +79,7 @@ Results Results::load(const std::filesystem::path& file) {
 
 void Results::save(const std::filesystem::path& file) const {
   Hdf5Writer writer(file);
-  writer.write_attribute("/", "format", fmt::format("{}/{}", kFormat, kVersion));
+  writer.write_attribute("/", "format", fmt::format("{}/{}", kResultsFormat, kResultsVersion));
   write_root_attributes(writer, model);
   write_root_attributes(writer, provenance);
   if (shard) write_shard(writer, *shard);

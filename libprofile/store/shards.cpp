@@ -18,8 +18,8 @@ namespace kvcal {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kFormat = "kvcal.shard";
-constexpr int64_t kVersion = 1;
+constexpr std::string_view kShardFormat = "kvcal.shard";
+constexpr int64_t kShardVersion = 1;
 
 fs::path folder_of(const fs::path& output) {
   return output.string() + ".parts";
@@ -84,7 +84,7 @@ void require_ours(const fs::path& folder) {
 
 bool is_sound(const fs::path& shard) {
   try {
-    Hdf5Reader(shard).require_format(kFormat, kVersion);
+    Hdf5Reader(shard).require_format(kShardFormat, kShardVersion);
     return true;
   } catch (const Error&) {
     return false;
@@ -179,7 +179,7 @@ void Shards::find_units() {
 
 void Shards::write(int64_t unit, const std::function<void(Hdf5Writer&)>& fill) {
   Hdf5Writer writer(path_of(unit));
-  writer.write_attribute("/", "format", fmt::format("{}/{}", kFormat, kVersion));
+  writer.write_attribute("/", "format", fmt::format("{}/{}", kShardFormat, kShardVersion));
   fill(writer);
   writer.finish();
   units_.insert(unit);

@@ -11,8 +11,6 @@
 namespace kvcal {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 template <class Value>
 double mean_of(const RecordGroup& group, Value&& value) {
   double sum = 0;
@@ -24,10 +22,6 @@ double mean_of(const std::vector<double>& values) {
   double sum = 0;
   for (double value : values) sum += value;
   return values.empty() ? kNaN : sum / static_cast<double>(values.size());
-}
-
-std::optional<double> if_number(double value) {
-  return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
 /// What a variant is compared with: the full cache, and `random` at the same budget.

@@ -11,8 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 /// A field list as a JSON object: NaN and nullopt become null.
 struct JsonFields {
   Json object = Json::object();

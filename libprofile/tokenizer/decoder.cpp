@@ -19,7 +19,7 @@ std::string join(const std::vector<std::string>& tokens) {
   return text;
 }
 
-class ByteLevelStep : public Decoder::Step {
+class ByteLevelDecoding : public Decoder::Step {
  public:
   void apply(std::vector<std::string>& tokens) const override {
     std::string text;
@@ -31,13 +31,13 @@ class ByteLevelStep : public Decoder::Step {
   }
 };
 
-class FuseStep : public Decoder::Step {
+class FuseDecoding : public Decoder::Step {
  public:
   void apply(std::vector<std::string>& tokens) const override { tokens = {join(tokens)}; }
 };
 
 /// Runs of <0xNN> become their bytes, or one U+FFFD each when they are not UTF-8 together.
-class ByteFallbackStep : public Decoder::Step {
+class ByteFallbackDecoding : public Decoder::Step {
  public:
   void apply(std::vector<std::string>& tokens) const override {
     std::vector<std::string> result;
@@ -76,9 +76,9 @@ class ByteFallbackStep : public Decoder::Step {
 };
 
 /// Takes up to `start` and `stop` copies of a character off the ends of each token.
-class StripStep : public Decoder::Step {
+class StripDecoding : public Decoder::Step {
  public:
-  StripStep(std::string content, int64_t start, int64_t stop)
+  StripDecoding(std::string content, int64_t start, int64_t stop)
       : content_(std::move(content)), start_(start), stop_(stop) {}
 
   void apply(std::vector<std::string>& tokens) const override {
@@ -97,9 +97,9 @@ class StripStep : public Decoder::Step {
   int64_t start_, stop_;
 };
 
-class ReplaceStep : public Decoder::Step {
+class ReplaceDecoding : public Decoder::Step {
  public:
-  ReplaceStep(Regex pattern, std::string content)
+  ReplaceDecoding(Regex pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
   void apply(std::vector<std::string>& tokens) const override {
@@ -115,9 +115,9 @@ class ReplaceStep : public Decoder::Step {
 };
 
 /// The mark becomes a space; in the first token it vanishes when encoding had put it there.
-class MetaspaceStep : public Decoder::Step {
+class MetaspaceDecoding : public Decoder::Step {
  public:
-  MetaspaceStep(const std::string& mark, bool drops_first)
+  MetaspaceDecoding(const std::string& mark, bool drops_first)
       : mark_(Regex::literal(mark)), drops_first_(drops_first) {}
 
   void apply(std::vector<std::string>& tokens) const override {
@@ -135,16 +135,16 @@ class MetaspaceStep : public Decoder::Step {
 };
 
 std::unique_ptr<Decoder::Step> read_step(const JsonPart& part, const std::string& type) {
-  if (type == "ByteLevel") return std::make_unique<ByteLevelStep>();
-  if (type == "Fuse") return std::make_unique<FuseStep>();
-  if (type == "ByteFallback") return std::make_unique<ByteFallbackStep>();
+  if (type == "ByteLevel") return std::make_unique<ByteLevelDecoding>();
+  if (type == "Fuse") return std::make_unique<FuseDecoding>();
+  if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoding>();
   if (type == "Replace")
-    return std::make_unique<ReplaceStep>(read_pattern(part), part.text("content"));
+    return std::make_unique<ReplaceDecoding>(read_pattern(part), part.text("content"));
   if (type == "Strip") {
     const std::string content = part.text("content");
     require(!content.empty(), Kind::input, "{}.content is empty, need one character", part.where());
-    return std::make_unique<StripStep>(content, part.integer("start", 0, 1000),
-                                       part.integer("stop", 0, 1000));
+    return std::make_unique<StripDecoding>(content, part.integer("start", 0, 1000),
+                                           part.integer("stop", 0, 1000));
   }
   if (type == "Metaspace") {
     const bool is_never = part.has("prepend_scheme") ? part.text("prepend_scheme") == "never"
@@ -152,7 +152,7 @@ std::unique_ptr<Decoder::Step> read_step(const JsonPart& part, const std::string
     const std::string mark = part.text("replacement");
     require(!mark.empty(), Kind::input, "{}.replacement is empty, need one character",
             part.where());
-    return std::make_unique<MetaspaceStep>(mark, !is_never);
+    return std::make_unique<MetaspaceDecoding>(mark, !is_never);
   }
   part.unsupported("decoder", type,
                    "ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Sequence, Strip");

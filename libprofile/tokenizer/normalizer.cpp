@@ -20,14 +20,14 @@ bool is_surely_nfc(std::string_view text) {
   return true;
 }
 
-struct Range {
+struct ScalarRange {
   uint32_t low, high;
 };
 
 // The tokenizers library normalises by Unicode 9: combining marks that came later stay where they
 // are, and U+11938 is neither composed nor decomposed. Checked against tokenizers 0.22.2 for every
 // mark.
-constexpr Range kUnknownToLibrary[] = {
+constexpr ScalarRange kUnknownToLibrary[] = {
     {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
     {0xC3C, 0xC3C},     {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},
     {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0xA82C, 0xA82C},   {0x10D24, 0x10D27},
@@ -43,7 +43,7 @@ bool is_kept(uint32_t character) {
   // Nearly all text is below the first or between; the table is in order.
   const auto* range =
       std::lower_bound(std::begin(kUnknownToLibrary), std::end(kUnknownToLibrary), character,
-                       [](const Range& entry, uint32_t value) { return entry.high < value; });
+                       [](const ScalarRange& entry, uint32_t value) { return entry.high < value; });
   return range != std::end(kUnknownToLibrary) && range->low <= character;
 }
 

@@ -14,11 +14,11 @@ namespace {
 
 using test::pick;
 
-constexpr int64_t kProtected = 3;
+constexpr int64_t kProtectedAtStart = 3;
 
 class CompactorContract : public testing::TestWithParam<const CompactorInfo*> {
  protected:
-  /// Calls check(compactor, request) for 20 seeded layers; the first kProtected tokens are
+  /// Calls check(compactor, request) for 20 seeded layers; the first kProtectedAtStart tokens are
   /// protected and every KV head keeps another number of entries.
   template <class Check>
   void for_random_requests(Check check) {
@@ -29,7 +29,7 @@ class CompactorContract : public testing::TestWithParam<const CompactorInfo*> {
       test::LayerShape shape;
       shape.kv_heads = pick(random, 1, 4);
       shape.window = std::max<int64_t>(1, compactor->needs().window_tokens);
-      shape.tokens = shape.window + kProtected + pick(random, 1, 80);
+      shape.tokens = shape.window + kProtectedAtStart + pick(random, 1, 80);
       const auto profile = test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
       auto view = test::random_layer(random, shape, &profile);
       if (seed % 2 == 1) view.bias = test::normal(random, {shape.kv_heads, shape.tokens});
@@ -38,10 +38,10 @@ class CompactorContract : public testing::TestWithParam<const CompactorInfo*> {
         view.values = view.values.to(at::kBFloat16);
       }
       auto scores = test::normal(random, {shape.kv_heads, shape.tokens}).abs_();
-      scores.narrow(1, 0, kProtected).fill_(std::numeric_limits<double>::infinity());
+      scores.narrow(1, 0, kProtectedAtStart).fill_(std::numeric_limits<double>::infinity());
       auto kept = at::empty({shape.kv_heads}, at::kLong);
       for (int64_t k = 0; k < shape.kv_heads; ++k) {
-        kept[k] = pick(random, kProtected, shape.tokens);
+        kept[k] = pick(random, kProtectedAtStart, shape.tokens);
       }
       const auto keep = select_top(scores, kept);
       check(*compactor, CompactionRequest{view, scores, keep});
@@ -78,14 +78,14 @@ TEST_P(CompactorContract, LeavesProtectedEntriesAsTheyAre) {
     const auto& view = request.view;
     for (int64_t k = 0; k < view.kv_heads(); ++k) {
       const auto first = request.keep.offsets[k].item<int64_t>();
-      EXPECT_TRUE(at::equal(layer.keys.narrow(0, first, kProtected),
-                            view.keys[k].narrow(0, 0, kProtected)));
-      EXPECT_TRUE(at::equal(layer.values.narrow(0, first, kProtected),
-                            view.values[k].narrow(0, 0, kProtected)));
+      EXPECT_TRUE(at::equal(layer.keys.narrow(0, first, kProtectedAtStart),
+                            view.keys[k].narrow(0, 0, kProtectedAtStart)));
+      EXPECT_TRUE(at::equal(layer.values.narrow(0, first, kProtectedAtStart),
+                            view.values[k].narrow(0, 0, kProtectedAtStart)));
       if (!layer.bias.defined()) continue;
-      const auto had =
-          view.bias.defined() ? view.bias[k].narrow(0, 0, kProtected) : at::zeros({kProtected});
-      EXPECT_TRUE(at::equal(layer.bias.narrow(0, first, kProtected), had));
+      const auto had = view.bias.defined() ? view.bias[k].narrow(0, 0, kProtectedAtStart)
+                                           : at::zeros({kProtectedAtStart});
+      EXPECT_TRUE(at::equal(layer.bias.narrow(0, first, kProtectedAtStart), had));
     }
   });
 }

@@ -15,11 +15,12 @@ namespace {
 
 using test::pick;
 
-constexpr int64_t kProtected = 3;
+constexpr int64_t kProtectedAtEnd = 3;
 
 class SelectorContract : public testing::TestWithParam<const SelectorInfo*> {
  protected:
-  /// Calls check(selector, request) for 30 seeded layers; the last kProtected tokens are protected.
+  /// Calls check(selector, request) for 30 seeded layers; the last kProtectedAtEnd tokens are
+  /// protected.
   template <class Check>
   void for_random_requests(Check check) {
     const auto selector = GetParam()->make({});
@@ -29,15 +30,15 @@ class SelectorContract : public testing::TestWithParam<const SelectorInfo*> {
       test::LayerShape shape;
       shape.kv_heads = pick(random, 1, 4);
       shape.window = std::max<int64_t>(1, selector->needs().window_tokens);
-      shape.tokens = shape.window + kProtected + pick(random, 1, 150);
+      shape.tokens = shape.window + kProtectedAtEnd + pick(random, 1, 150);
       const auto profile = test::plain_profile(1, shape.kv_heads * shape.group, shape.kv_heads);
       const auto view = test::random_layer(random, shape, &profile);
       auto scores = test::normal(random, {shape.kv_heads, shape.tokens}).abs_();
-      scores.narrow(1, shape.tokens - kProtected, kProtected)
+      scores.narrow(1, shape.tokens - kProtectedAtEnd, kProtectedAtEnd)
           .fill_(std::numeric_limits<double>::infinity());
       auto kept = at::empty({shape.kv_heads}, at::kLong);
       for (int64_t k = 0; k < shape.kv_heads; ++k) {
-        kept[k] = pick(random, kProtected, shape.tokens);
+        kept[k] = pick(random, kProtectedAtEnd, shape.tokens);
       }
       check(*selector, SelectionRequest{scores, selector->measure(view), kept, &view});
     }
@@ -52,10 +53,10 @@ TEST_P(SelectorContract, KeepsSortedUniqueTokensProtectedOnesAmongThem) {
     for (int64_t k = 0; k < keep.kv_heads(); ++k) {
       const auto indices = keep.of_head(k);
       EXPECT_TRUE((indices.diff() > 0).all().item<bool>());
-      ASSERT_GE(indices.numel(), kProtected);
+      ASSERT_GE(indices.numel(), kProtectedAtEnd);
       EXPECT_GE(indices[0].item<int64_t>(), 0);
-      EXPECT_TRUE(at::equal(indices.slice(0, -kProtected),
-                            at::arange(tokens - kProtected, tokens, at::kLong)));
+      EXPECT_TRUE(at::equal(indices.slice(0, -kProtectedAtEnd),
+                            at::arange(tokens - kProtectedAtEnd, tokens, at::kLong)));
     }
   });
 }

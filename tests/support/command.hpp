@@ -11,9 +11,9 @@ namespace kvcal::test {
 
 struct Command {
   std::vector<std::string> arguments;
-  std::map<std::string, std::string> environment;  // on top of the test's own
-  std::string stdin_text;
-  std::filesystem::path directory;
+  std::map<std::string, std::string> environment = {};  // on top of the test's own
+  std::string stdin_text = {};
+  std::filesystem::path directory = {};
   int timeout_seconds = 60;
 };
 

@@ -4,24 +4,16 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "kvcal/profile/task.hpp"
 #include "support/byte_tokenizer.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal::test {
-
-/// A file of that name in a fresh folder.
-inline std::filesystem::path written(const std::string& name, const std::string& text) {
-  const std::filesystem::path file = scratch_dir() / name;
-  std::ofstream(file, std::ios::binary) << text;
-  return file;
-}
 
 class TaskFixture : public testing::Test {
  protected:

@@ -2,16 +2,15 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include "kvcal/compress/selector.hpp"
+#include "support/numbers.hpp"
 
 namespace kvcal {
 namespace {
 
 using Tokens = std::vector<int64_t>;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 KeepSet keep(const at::Tensor& scores, const Tokens& kept, int64_t chunk) {
   const auto selector = find_selector("chunk").make({{"chunk_tokens", {chunk, "test"}}});

@@ -9,6 +9,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -34,10 +35,7 @@ fs::path small_file() {
   return file;
 }
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+using test::bytes_of;
 
 size_t files_in(const fs::path& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());

@@ -7,11 +7,12 @@
 #include <cmath>
 
 #include "support/error_text.hpp"
+#include "support/numbers.hpp"
 
 namespace kvcal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 at::Tensor counts(std::vector<int64_t> values) {
   return at::tensor(values, at::kLong);

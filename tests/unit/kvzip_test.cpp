@@ -2,15 +2,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include "kvcal/compress/scorer.hpp"
 #include "support/error_text.hpp"
+#include "support/numbers.hpp"
 
 namespace kvcal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 /// Two heads on one KV head of head_dim 1, six tokens with values 1 .. 6. The output projection
 /// makes head 0's output three times as long, head 1's five (3-4-5).

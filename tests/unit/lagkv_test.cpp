@@ -6,6 +6,7 @@
 
 #include "kvcal/compress/keep_set.hpp"
 #include "kvcal/compress/scorer.hpp"
+#include "support/numbers.hpp"
 
 namespace kvcal {
 namespace {
@@ -24,7 +25,7 @@ void expect_scores(const at::Tensor& got, std::vector<float> expected) {
   EXPECT_TRUE(at::allclose(got, at::tensor(expected))) << got;
 }
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 TEST(LagKv, RanksATokenByItsSpreadInTheNextPartitionsRange) {
   // The reference spans 0 .. 1 in both channels; token 0 spreads (0, 1), token 1 not at all.

@@ -10,6 +10,7 @@
 #include "needle/placement.hpp"
 #include "support/byte_tokenizer.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -18,13 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using Ids = std::vector<int64_t>;
 
-fs::path written(const std::string& name, const std::string& text) {
-  const fs::path file = test::scratch_dir() / name;
-  std::ofstream(file) << text;
-  return file;
-}
-
 using test::expect_error;
+using test::written;
 
 TEST(needle_placement, compresskv_moves_back_to_a_period_and_depth_one_is_the_end) {
   const Ids context = {5, 9, 5, 5, 9, 5, 5, 5, 5, 5}, period = {9};

@@ -6,7 +6,7 @@
 namespace kvcal {
 namespace {
 
-Profile small_profile() {
+Profile two_layers() {
   Profile profile;
   profile.model = {"tiny", "c0", "w0", "t0", 2, 2, 2, 8};
   profile.provenance = {"srh-identify 0.1.0", "srh-identify", "seed: 1\n", "cpu", "f32", 1, ""};
@@ -30,11 +30,11 @@ std::vector<std::string> lines(const Profile& a, const Profile& b) {
 using Lines = std::vector<std::string>;
 
 TEST(ProfileDifference, AProfileIsEqualToItself) {
-  EXPECT_EQ(lines(small_profile(), small_profile()), Lines());
+  EXPECT_EQ(lines(two_layers(), two_layers()), Lines());
 }
 
 TEST(ProfileDifference, PartsThatDifferAreNamedWithWhatBothHaveAndHowFarTheyAgree) {
-  const Profile a = small_profile();
+  const Profile a = two_layers();
   Profile b = a;
   b.heads["semantic"] = {2, 2, {4, 3, 1, 2}, 2, std::vector<float>(8, 1)};
   b.layer_errors["niah"].count = 11;
@@ -51,7 +51,7 @@ TEST(ProfileDifference, PartsThatDifferAreNamedWithWhatBothHaveAndHowFarTheyAgre
 }
 
 TEST(ProfileDifference, HowAFileWasMadeIsNoContent) {
-  const Profile a = small_profile();
+  const Profile a = two_layers();
   Profile b = a;
   b.model.name = "renamed";
   b.provenance.resolved_config = "seed: 2\nother: 1\n";
@@ -62,7 +62,7 @@ TEST(ProfileDifference, HowAFileWasMadeIsNoContent) {
 }
 
 TEST(ProfileDifference, ProfilesOfOtherModelsAreComparedToo) {
-  const Profile a = small_profile();
+  const Profile a = two_layers();
   Profile b = a;
   b.model.layers = 1;
   b.heads["semantic"] = {1, 2, {4, 3}, 1, {4, 3}};

@@ -10,6 +10,7 @@
 #include "../../libprofile/store/hdf5.hpp"
 #include "kvcal/compress/error.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/paths.hpp"
 #include "support/structure.hpp"
 
@@ -44,10 +45,7 @@ fs::path saved(const Profile& profile) {
 
 using test::error_of;
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+using test::bytes_of;
 
 /// Attributes of groups below the root, made with their groups.
 void copy_group_attributes(const Hdf5Reader& reader, const std::string& group, Hdf5Writer& writer) {

@@ -12,6 +12,7 @@
 #include "report/plot/labels.hpp"
 #include "report/plot/svg.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/markup.hpp"
 #include "support/paths.hpp"
 #include "support/report_case.hpp"
@@ -28,10 +29,7 @@ bool has_gnuplot() {
 #define KVCAL_SKIP_WITHOUT_GNUPLOT() \
   if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not there"
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+using test::bytes_of;
 
 bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/markup.hpp"
 #include "support/paths.hpp"
 #include "support/report_case.hpp"
@@ -15,10 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+using test::bytes_of;
 
 class Report : public testing::Test {
  protected:

@@ -6,6 +6,7 @@
 
 #include "kvcal/profile/results.hpp"
 #include "support/errors.hpp"
+#include "support/files.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -46,10 +47,7 @@ Results merge_named(const std::vector<Results>& shards) {
   return merge(shards, files);
 }
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+using test::bytes_of;
 
 TEST(RunShard, ReadsItsTextAndRefusesOthers) {
   EXPECT_EQ(RunShard::parse("2/8"), (RunShard{2, 8}));

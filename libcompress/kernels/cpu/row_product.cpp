@@ -9,11 +9,6 @@
 namespace kvcal::cpu {
 namespace {
 
-/// Weight rows that share one load of x. With kMostRows rows of x, their sums fill the 32 registers
-/// of AVX-512 but for one weight and one x.
-constexpr int64_t kWeightRows = 4;
-constexpr int64_t kMostRows = 6;
-
 /// One weight row as f32, zeros behind it.
 template <class T>
 KVCAL_INLINE void widen(const T* from, int64_t width, float* to) {

@@ -6,6 +6,11 @@
 
 namespace kvcal::cpu {
 
+/// Weight rows that share one load of x. With kMostRows rows of x, their sums fill the 32 registers
+/// of AVX-512 but for one weight and one x.
+constexpr int64_t kWeightRows = 4;
+constexpr int64_t kMostRows = 6;
+
 enum class WeightType { f32, bf16, f16 };
 
 /// Rows of x, each padded with zeros to a multiple of kLanes.

@@ -13,9 +13,8 @@
 namespace kvcal::report {
 namespace {
 
-constexpr int kPlotWidth = 354, kPlotHeight = 290;      // inside the axes, CSS pixels
-constexpr int kLeft = 72, kAround = 84;                 // room beside and above and below them
-constexpr int kLabelHeight = 16, kLabelWidth = 7;       // of a line, of a character
+constexpr int kCurvesWidth = 354, kCurvesHeight = 290;  // inside the axes, CSS pixels
+constexpr int kLeft = 72, kCurvesAround = 84;           // room beside and above and below them
 constexpr size_t kUsualLabel = 19, kLongestLabel = 32;  // characters
 
 Range x_range(const CurveChart& chart) {
@@ -67,11 +66,11 @@ std::string ticks(const char* axis, const Range& range) {
 }
 
 std::string axes(const CurveChart& chart, const Range& x, const Range& y, int right) {
-  const double width = kLeft + kPlotWidth + right;
+  const double width = kLeft + kCurvesWidth + right;
   std::string text = fmt::format(
       "set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n"
       "set xrange [{:.8g}:{:.8g}]\nset yrange [{:.8g}:{:.8g}]\n",
-      kLeft / width, (kLeft + kPlotWidth) / width, x.low, x.high, y.low, y.high);
+      kLeft / width, (kLeft + kCurvesWidth) / width, x.low, x.high, y.low, y.high);
   text += fmt::format("set tmargin {}\nset bmargin 3.2\n", chart.title.empty() ? 1 : 2.2);
   text += fmt::format("set xtics offset 0,0.3\nset xlabel {} tc rgb '{}' offset 0,0.6\n",
                       gnuplot_text(chart.x_label), kQuiet.light);
@@ -156,7 +155,7 @@ std::string label_ends(const CurveChart& chart, const Range& x, const Range& y, 
   const auto labels = end_labels(chart, x);
   std::vector<double> wanted;
   for (const auto& label : labels) wanted.push_back(height * y.place_of(label.y, chart.y_scale));
-  const auto places = spread_labels(wanted, kLabelHeight, height);
+  const auto places = spread_labels(wanted, kLineHeight, height);
   std::string hairlines;
   for (size_t i = 0; i < labels.size(); ++i) {
     const double place = std::clamp(places[i] / height, 0.0, 1.0);
@@ -177,9 +176,9 @@ std::optional<Figure> draw_curves(const CurveChart& chart) {
   const Range x = x_range(shown), y = y_range(shown);
   size_t longest = kUsualLabel;  // plots side by side are equally wide, if they can be
   for (const auto& curve : shown.curves) longest = std::max(longest, width_of(curve.name));
-  const int right = 34 + kLabelWidth * static_cast<int>(std::min(longest, kLongestLabel));
+  const int right = 34 + kCharacterWidth * static_cast<int>(std::min(longest, kLongestLabel));
   const int height =
-      std::max(kPlotHeight, kLabelHeight * static_cast<int>(shown.curves.size() + 1));
+      std::max(kCurvesHeight, kLineHeight * static_cast<int>(shown.curves.size() + 1));
 
   Drawing drawing;
   for (size_t i = 0; i < shown.curves.size(); ++i) drawing.add_band(shown.curves[i], i);
@@ -193,8 +192,8 @@ std::optional<Figure> draw_curves(const CurveChart& chart) {
 
   Figure figure;
   figure.name = chart.name, figure.alt = chart.alt;
-  figure.width = kLeft + kPlotWidth + right;
-  figure.height = kAround + height;
+  figure.width = kLeft + kCurvesWidth + right;
+  figure.height = kCurvesAround + height;
   figure.script = chart_preface() + axes(shown, x, y, right) + hairlines + drawing.script();
   figure.series = drawing.series();
   return figure;

@@ -8,13 +8,14 @@
 
 #include "report/plot/axis.hpp"
 #include "report/plot/gnuplot.hpp"
+#include "report/plot/labels.hpp"
 #include "report/text/escape.hpp"
 
 namespace kvcal::report {
 namespace {
 
-constexpr int kPlotWidth = 330, kRowHeight = 27, kAround = 88;  // CSS pixels
-constexpr int kCharacter = 7, kValueWidth = 62;
+constexpr int kDotsWidth = 330, kRowHeight = 27, kDotsAround = 88;  // CSS pixels
+constexpr int kValueWidth = 62;
 constexpr size_t kLongestName = 34;
 
 std::string axes(const DotChart& chart, const Range& range, int left, int width) {
@@ -31,7 +32,7 @@ std::string axes(const DotChart& chart, const Range& range, int left, int width)
       "'{}'\n"
       "unset grid\nset grid xtics lt 1 lw 1 lc rgb '{}'\nset border 1\nset format x '%g'\n"
       "set xtics offset 0,0.3\nset xlabel {} tc rgb '{}' offset 0,0.6\n",
-      static_cast<double>(left) / width, static_cast<double>(left + kPlotWidth) / width,
+      static_cast<double>(left) / width, static_cast<double>(left + kDotsWidth) / width,
       chart.title.empty() ? 1 : 2.2, range.low, range.high, rows - 0.4, names, kInk.light,
       kGrid.light, gnuplot_text(chart.x_label), kQuiet.light);
   if (!chart.title.empty()) {
@@ -86,10 +87,10 @@ std::optional<Figure> draw_dots(const DotChart& chart) {
     elements += elements_of(row, i, chart.is_signed ? "%+.3f" : "%.3f");
     figure.series.insert(figure.series.end(), kElements, row.series);
   }
-  const int left = 26 + kCharacter * static_cast<int>(longest);
+  const int left = 26 + kCharacterWidth * static_cast<int>(longest);
   figure.name = chart.name, figure.alt = chart.alt;
-  figure.width = left + kPlotWidth + kValueWidth;
-  figure.height = kAround + kRowHeight * static_cast<int>(chart.rows.size());
+  figure.width = left + kDotsWidth + kValueWidth;
+  figure.height = kDotsAround + kRowHeight * static_cast<int>(chart.rows.size());
   figure.script = fmt::format("{}{}x_right = {:.8g}\n{}plot {}\n", chart_preface(),
                               axes(chart, range, left, figure.width), range.high, data, elements);
   return figure;

@@ -8,15 +8,16 @@
 #include <cmath>
 
 #include "report/plot/gnuplot.hpp"
+#include "report/plot/labels.hpp"
 #include "report/plot/theme.hpp"
 #include "report/text/escape.hpp"
 
 namespace kvcal::report {
 namespace {
 
-constexpr int kMaxWidth = 860;             // of a figure, CSS pixels
-constexpr int kCharacter = 7, kLine = 17;  // width and height of text
-constexpr int kTitle = 24, kGap = 22;      // above a map; between maps
+constexpr int kMaxWidth = 860;         // of a figure, CSS pixels
+constexpr int kLine = 17;              // height of text
+constexpr int kTitle = 24, kGap = 22;  // above a map; between maps
 constexpr int kScaleHeight = 58, kScaleWidth = 200, kScaleSteps = 40;
 
 /// Positions in pixels from the top left corner.
@@ -80,9 +81,9 @@ Layout lay_out(const HeatmapChart& chart) {
   size_t longest_row = 0, longest_title = 0;
   for (const auto& row : chart.rows) longest_row = std::max(longest_row, width_of(row));
   for (const auto& map : chart.maps) longest_title = std::max(longest_title, width_of(map.title));
-  layout.left = 12 + kCharacter * static_cast<int>(longest_row) + kLine;
+  layout.left = 12 + kCharacterWidth * static_cast<int>(longest_row) + kLine;
   const int squares = chart.square_width * static_cast<int>(chart.columns.size());
-  layout.map_width = std::max(squares, kCharacter * static_cast<int>(longest_title)) + kGap;
+  layout.map_width = std::max(squares, kCharacterWidth * static_cast<int>(longest_title)) + kGap;
   layout.map_height =
       kTitle + chart.square_height * static_cast<int>(chart.rows.size()) + kLine + 10;
   layout.across = std::clamp((kMaxWidth - layout.left) / layout.map_width, 1,
@@ -115,7 +116,8 @@ void draw_squares(Plane& plane, const HeatmapChart& chart, const Heatmap& map, d
 size_t stride(const std::vector<std::string>& names, int room, int needed_for_one) {
   size_t longest = 1;
   for (const auto& name : names) longest = std::max(longest, width_of(name));
-  const int need = needed_for_one > 0 ? needed_for_one : kCharacter * static_cast<int>(longest + 1);
+  const int need =
+      needed_for_one > 0 ? needed_for_one : kCharacterWidth * static_cast<int>(longest + 1);
   return static_cast<size_t>(std::max(1, (need + room - 1) / room));
 }
 

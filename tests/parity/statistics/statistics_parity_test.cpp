@@ -54,7 +54,9 @@ TEST(StatisticsParity, PValuesAreThoseOfScipysResamples) {
     if (one["t_test_p"].is_null()) continue;
     const double t_test = one["t_test_p"];
     EXPECT_EQ(found < 0.001, t_test < 0.001);
-    if (t_test > 0.001) EXPECT_NEAR(found, t_test, 0.3 * t_test);
+    if (t_test > 0.001) {
+      EXPECT_NEAR(found, t_test, 0.3 * t_test);
+    }
   }
 }
 

@@ -37,7 +37,7 @@ inline constexpr double kTieTolerance = 1e-9;
 
 /// `a` against `b`. NaN where there is no pair, or no interval (fewer than two clusters).
 struct Comparison {
-  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  static constexpr double kNone = kNaN;
   int64_t n = 0, clusters = 0;
   double mean_a = kNone, mean_b = kNone;
   double delta = kNone;  ///< mean(a) - mean(b)

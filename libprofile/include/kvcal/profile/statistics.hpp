@@ -3,11 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 namespace kvcal {
+
+/// What a statistic is that has no value.
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Nothing instead of NaN.
+std::optional<double> if_number(double value);
 
 struct Interval {
   double low = 0, high = 0;
