@@ -15,6 +15,12 @@ namespace kvcal::cpu {
 /// @return  one a cache, of the shape of its queries
 std::vector<at::Tensor> ragged_attention(std::span<const at::Tensor> queries,
                                          std::span<const CacheLayer> caches, double scale);
+
+/// Whether this processor is served by causal_attention: type and head_dim of the queries.
+bool has_causal_attention(const at::Tensor& queries);
+/// As kvcal::causal_attention.
+at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
+                            const at::Tensor& values, double scale);
 }  // namespace kvcal::cpu
 
 namespace kvcal::cuda {

@@ -24,7 +24,7 @@ cpu::WeightType type_of(const at::Tensor& weight) {
   return weight.scalar_type() == at::kBFloat16 ? cpu::WeightType::bf16 : cpu::WeightType::f16;
 }
 
-void check(const at::Tensor& x, const at::Tensor& weight) {
+void check_product(const at::Tensor& x, const at::Tensor& weight) {
   require(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(1) &&
               weight.is_contiguous() && x.scalar_type() == weight.scalar_type(),
           Kind::shape, "product of [{}, {}] {} and [{}, {}] {}, need equal widths and types",
@@ -54,7 +54,7 @@ void for_outputs(const at::Tensor& x, const at::Tensor& weight, const Multiply& 
 }  // namespace
 
 at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight) {
-  check(x, weight);
+  check_product(x, weight);
   if (!x.is_cpu()) return at::linear(x, weight).to(at::kFloat);
   const int64_t count = x.size(0), width = x.size(1), outputs = weight.size(0);
   auto product = at::empty({count, outputs}, x.options().dtype(at::kFloat));  // [rows, out]

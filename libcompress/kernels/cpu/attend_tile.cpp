@@ -18,25 +18,6 @@ constexpr int64_t kTile = 64;
 /// Rows that share one load of an entry.
 constexpr int kRowBlock = 4;
 
-/// exp for x <= 0, relative error below 2e-7; 0 below -87, NaN stays NaN (Cephes expf: 2^n *
-/// polynomial).
-KVCAL_INLINE F32x16 exp_negative(const F32x16& x) {
-  const I32x16 is_in_range = ~(x <= -87.0F);
-  const F32x16 clamped = bits_as<F32x16>(bits_as<I32x16>(x) & is_in_range);  // 0 where out of range
-  const F32x16 scaled = clamped * 1.44269504088896341F - 0.5F;
-  const I32x16 n = __builtin_convertvector(scaled, I32x16);  // towards zero: nearest, as x <= 0
-  const F32x16 whole = __builtin_convertvector(n, F32x16);
-  const F32x16 r = clamped - whole * 0.693359375F + whole * 2.12194440e-4F;
-  F32x16 p = r * 1.9875691500e-4F + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  const F32x16 power = bits_as<F32x16>((n + 127) << 23);
-  return bits_as<F32x16>(bits_as<I32x16>(p * power) & is_in_range);
-}
-
 /// Dot products of kRows query rows with kKeys entries: logits[row][entry].
 template <int kRows, int kKeys, class T>
 KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, int64_t head_dim,
@@ -114,8 +95,7 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
     const F32x16 next = load(logits + e);
     largest = largest > next ? largest : next;
   }
-  float maximum = before;
-  for (int lane = 0; lane < kLanes; ++lane) maximum = std::max(maximum, largest[lane]);
+  const float maximum = std::max(before, largest_of(largest));
   if (maximum == -std::numeric_limits<float>::infinity()) {
     std::fill(logits, logits + kTile, 0.0F);  // nothing visible, or every bias is -inf
     return;
@@ -126,7 +106,6 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
     store(logits + e, weights);
     sums += weights;
   }
-  F32x16 all[4] = {sums, {}, {}, {}};
   float& sum = rows.sum[static_cast<size_t>(row)];
   if (maximum > before) {
     const float decay = std::exp(before - maximum);
@@ -136,7 +115,7 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
     sum *= decay;
     rows.maximum[static_cast<size_t>(row)] = maximum;
   }
-  sum += sums_of(all)[0];
+  sum += sum_of(sums);
 }
 
 template <int kRows, class T>

@@ -7,20 +7,22 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/row_product.hpp"
 #include "kernels/cpu/vectors.hpp"
+
 #define KVCAL_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 
 namespace kvcal::cpu {
 namespace {
 
-/// As in row_product.cpp: their sums fill the registers.
-constexpr int64_t kWeightRows = 4;
-constexpr int64_t kMostRows = 6;
-
 /// Sums of kRows rows of x with `outputs` <= 4 weight rows; missing weight rows repeat the first.
+/// @param fetches_next  asks for the weight rows behind these meanwhile: products of many rows
+/// would
+///                      wait for memory between two groups of weights
 template <int64_t kRows>
 KVCAL_BF16 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
-                                     int64_t outputs, float* out, int64_t out_stride) {
+                                     int64_t outputs, bool fetches_next, float* out,
+                                     int64_t out_stride) {
   const uint16_t* x = rows.x + first * rows.padded;
   const uint16_t* from[kWeightRows];
   for (int64_t w = 0; w < kWeightRows; ++w) from[w] = weight + (w < outputs ? w : 0) * rows.width;
@@ -32,6 +34,7 @@ KVCAL_BF16 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const 
     __m512bh part[kWeightRows];
     for (int64_t w = 0; w < kWeightRows; ++w) {
       part[w] = (__m512bh)_mm512_maskz_loadu_epi16(mask, from[w] + i);
+      if (fetches_next) __builtin_prefetch(from[w] + kWeightRows * rows.width + i);
     }
 #pragma GCC unroll 8
     for (int64_t r = 0; r < kRows; ++r) {
@@ -68,12 +71,12 @@ KVCAL_BF16 void multiply_bf16_rows(const Bf16Rows& rows, const uint16_t* weight,
     const uint16_t* from = weight + o * rows.width;
     int64_t r = 0;
     for (; r + kMostRows <= rows.count; r += kMostRows) {
-      multiply_tile<kMostRows>(rows, r, from, count, out + o, out_stride);
+      multiply_tile<kMostRows>(rows, r, from, count, r == 0, out + o, out_stride);
     }
     for (; r + 2 <= rows.count; r += 2) {
-      multiply_tile<2>(rows, r, from, count, out + o, out_stride);
+      multiply_tile<2>(rows, r, from, count, r == 0, out + o, out_stride);
     }
-    if (r < rows.count) multiply_tile<1>(rows, r, from, count, out + o, out_stride);
+    if (r < rows.count) multiply_tile<1>(rows, r, from, count, r == 0, out + o, out_stride);
   }
 }
 

@@ -9,11 +9,15 @@
 namespace kvcal::cpu {
 namespace {
 
-/// One weight row as f32, zeros behind it.
+/// One weight row as f32, zeros behind it. Asks for the row that comes kWeightRows later meanwhile,
+/// or the products would wait for memory between two groups of rows.
 template <class T>
 KVCAL_INLINE void widen(const T* from, int64_t width, float* to) {
   int64_t i = 0;
-  for (; i + kLanes <= width; i += kLanes) store(to + i, load(from + i));
+  for (; i + kLanes <= width; i += kLanes) {
+    store(to + i, load(from + i));
+    __builtin_prefetch(from + kWeightRows * width + i);
+  }
   if (i < width) store(to + i, load_some(from + i, width - i));
 }
 

@@ -75,6 +75,35 @@ KVCAL_INLINE void store(float* to, const F32x16& from) {
   std::memcpy(to, &from, sizeof(from));
 }
 
+/// exp for x <= 0, relative error below 2e-7; 0 below -87, NaN stays NaN (Cephes expf: 2^n *
+/// polynomial).
+KVCAL_INLINE F32x16 exp_negative(const F32x16& x) {
+  const I32x16 is_in_range = ~(x <= -87.0F);
+  const F32x16 clamped = bits_as<F32x16>(bits_as<I32x16>(x) & is_in_range);  // 0 where out of range
+  const F32x16 scaled = clamped * 1.44269504088896341F - 0.5F;
+  const I32x16 n = __builtin_convertvector(scaled, I32x16);  // towards zero: nearest, as x <= 0
+  const F32x16 whole = __builtin_convertvector(n, F32x16);
+  const F32x16 r = clamped - whole * 0.693359375F + whole * 2.12194440e-4F;
+  F32x16 p = r * 1.9875691500e-4F + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const F32x16 power = bits_as<F32x16>((n + 127) << 23);
+  return bits_as<F32x16>(bits_as<I32x16>(p * power) & is_in_range);
+}
+
+KVCAL_INLINE float largest_of(const F32x16& v) {
+  const auto larger = [](const F32x4& a, const F32x4& b) { return a > b ? a : b; };
+  const F32x4 four = larger(
+      larger(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)),
+      larger(__builtin_shufflevector(v, v, 8, 9, 10, 11),
+             __builtin_shufflevector(v, v, 12, 13, 14, 15)));
+  const float a = four[0] > four[1] ? four[0] : four[1], b = four[2] > four[3] ? four[2] : four[3];
+  return a > b ? a : b;
+}
+
 KVCAL_INLINE F32x4 quarter_sums(const F32x16& v) {
   const auto a =
       __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
@@ -92,6 +121,11 @@ KVCAL_INLINE F32x4 sums_of(const F32x16* v) {
   const F32x4 cd =
       __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
   return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+KVCAL_INLINE float sum_of(const F32x16& v) {
+  const F32x4 four = quarter_sums(v);
+  return (four[0] + four[1]) + (four[2] + four[3]);
 }
 
 }  // namespace kvcal::cpu

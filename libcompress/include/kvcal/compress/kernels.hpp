@@ -11,6 +11,18 @@
 
 namespace kvcal {
 
+/// Attention of the new tokens of a prefill over all tokens up to each, the last of which they are.
+/// A row has the same bits however a prompt is cut into chunks, where the processor has AVX-512 and
+/// head_dim is a multiple of 64; elsewhere LibTorch's flash attention does the work, chunk by
+/// chunk.
+///
+/// @param queries  [heads, new, head_dim]
+/// @param keys     [kv_heads, seen, head_dim], head_dim contiguous; the new tokens' are the last
+/// @param values   like keys
+/// @return  [new, heads * head_dim], dtype of queries
+at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
+                            const at::Tensor& values, double scale);
+
 /// Attention of the last `new` tail tokens over a ragged cache.
 ///
 /// Token i of the new ones sees the whole prefix and the tail up to itself (tail - new + i).

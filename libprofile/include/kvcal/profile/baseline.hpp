@@ -17,9 +17,11 @@ namespace kvcal {
 
 /// How far the full cache may drift: means over samples of absolute differences, so that a gain
 /// here does not pay for a loss there. Another machine or build rounds differently and an answer
-/// may flip now and then in bf16; a change of model, prompt or forward pass is far larger.
+/// may flip now and then in bf16; a change of model, prompt or forward pass is far larger. Seen on
+/// SmolLM2 at 900 tokens: two right attention kernels in bf16 are 0.02 apart, either 0.02 - 0.03
+/// from f32.
 inline constexpr double kFullScoreTolerance = 0.02;
-inline constexpr double kFullNllTolerance = 0.02;  ///< nats a token
+inline constexpr double kFullNllTolerance = 0.05;  ///< nats a token
 
 struct FullCacheDrift {
   int64_t n = 0;  ///< pairs of one sample and visibility; 0: it cannot be told
