@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cstring>
+
 #include "kvcal/compress/error.hpp"
 
 namespace kvcal {
@@ -11,6 +13,29 @@ namespace {
 CompactLayer empty_layer(int64_t kv_heads, int64_t head_dim, const at::TensorOptions& options) {
   return {at::empty({0, head_dim}, options), at::empty({0, head_dim}, options), at::Tensor(),
           at::zeros({kv_heads + 1}, at::kLong)};
+}
+
+/// Rows of `from` over those of `to` from `first` on. Both [kv_heads, tokens, head_dim]. A decode
+/// step copies one row for each layer and variant, where operators would cost more than the bytes.
+void copy_rows(const at::Tensor& from, int64_t first, const at::Tensor& to) {
+  const int64_t count = from.size(1);
+  const bool is_plain = from.is_cpu() && to.is_cpu() && from.scalar_type() == to.scalar_type() &&
+                        from.stride(2) == 1 && from.size(0) == to.size(0) &&
+                        from.size(2) == to.size(2);
+  if (!is_plain) {
+    to.narrow(1, first, count).copy_(from);
+    return;
+  }
+  const auto size = static_cast<int64_t>(from.itemsize());
+  const auto* source = static_cast<const char*>(from.const_data_ptr());
+  auto* target = static_cast<char*>(to.mutable_data_ptr());
+  for (int64_t head = 0; head < from.size(0); ++head) {
+    for (int64_t row = 0; row < count; ++row) {
+      std::memcpy(target + (head * to.stride(0) + (first + row) * to.stride(1)) * size,
+                  source + (head * from.stride(0) + row * from.stride(1)) * size,
+                  static_cast<size_t>(from.size(2) * size));
+    }
+  }
 }
 
 }  // namespace
@@ -50,8 +75,8 @@ void CompactCache::append(int64_t layer, const at::Tensor& keys, const at::Tenso
           "cache tail holds {} of {} tokens, no room for {} more", tail_tokens_, tail_capacity_,
           count);
   const auto index = static_cast<size_t>(layer);
-  tail_keys_[index].narrow(1, tail_tokens_, count).copy_(keys);
-  tail_values_[index].narrow(1, tail_tokens_, count).copy_(values);
+  copy_rows(keys, tail_tokens_, tail_keys_[index]);
+  copy_rows(values, tail_tokens_, tail_values_[index]);
 }
 
 void CompactCache::commit(int64_t new_tokens) {

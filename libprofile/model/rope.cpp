@@ -6,8 +6,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <bit>
 #include <numbers>
 
+#include "kvcal/compress/vector_clones.hpp"
 #include "model/model_spec.hpp"
 
 namespace kvcal {
@@ -41,6 +43,34 @@ void turn_head(T* head, const T* cos, const T* sin, int64_t half) {
     head[half + i] = static_cast<T>(static_cast<float>(product(b, cos[i])) +
                                     static_cast<float>(product(a, sin[i])));
   }
+}
+
+/// bf16 as its bits: the loop becomes vectors, which conversions of at::BFloat16 prevent.
+float widened(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+/// To the nearest, ties to even; NaN stays NaN, as products and sums of bf16 have no payload below.
+uint16_t rounded(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+KVCAL_CLONES void turn_bf16_head(uint16_t* __restrict first, uint16_t* __restrict second,
+                                 const uint16_t* __restrict cos, const uint16_t* __restrict sin,
+                                 int64_t half) {
+  for (int64_t i = 0; i < half; ++i) {
+    const float a = widened(first[i]), b = widened(second[i]);
+    const float c = widened(cos[i]), s = widened(sin[i]);
+    first[i] = rounded(widened(rounded(a * c)) - widened(rounded(b * s)));
+    second[i] = rounded(widened(rounded(b * c)) + widened(rounded(a * s)));
+  }
+}
+
+template <>
+void turn_head(at::BFloat16* head, const at::BFloat16* cos, const at::BFloat16* sin, int64_t half) {
+  const auto bits = [](auto* numbers) { return &numbers->x; };
+  turn_bf16_head(bits(head), bits(head) + half, bits(cos), bits(sin), half);
 }
 
 void turn_on_cpu(const at::Tensor& heads, const RopeTable& table) {

@@ -91,9 +91,8 @@ TEST(CausalAttention, ChunksGiveTheSameAsTheWhole) {
 
 TEST(CausalAttention, RefusesWhatDoesNotFit) {
   const Case many({4, 2, 10, 8, 64});
-  test::expect_error(Kind::shape, "do not fit", [&] {
-    causal_attention(many.queries, many.keys, many.values, kScale);
-  });
+  test::expect_error(Kind::shape, "do not fit",
+                     [&] { causal_attention(many.queries, many.keys, many.values, kScale); });
   const Case some({4, 2, 8, 8, 64});
   test::expect_error(Kind::shape, "one type", [&] {
     causal_attention(some.queries.to(at::kHalf), some.keys, some.values, kScale);

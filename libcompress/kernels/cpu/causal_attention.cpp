@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packs keys and values of a layer, then attends blocks of query rows on all cores. Blocks of
-// entries start at the first token, so a row's bits do not depend on how a prompt is cut into chunks.
+// entries start at the first token, so a row's bits do not depend on how a prompt is cut into
+// chunks.
 #include <ATen/ATen.h>
 
 #include <algorithm>

@@ -138,7 +138,8 @@ KVCAL_AVX512 inline void attend_block(const PackedEntries& entries, const Causal
     float decay[kTileRows];
     for (int64_t r = 0; r < kTileRows; ++r) {
       const int64_t visible = seen_by_last - (kTileRows - 1) + r;
-      decay[r] = weigh<Words>(logits[r], rows.scale, visible, softmax[first + r], words + r * kWeightWords);
+      decay[r] = weigh<Words>(logits[r], rows.scale, visible, softmax[first + r],
+                              words + r * kWeightWords);
     }
     for (int64_t d = 0; d < entries.head_dim; d += kCausalKeys) {
       F32x16 sums[kTileRows][kTileVectors];
