@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All sums are f32; bf16 and f16 are widened in registers.
+// All sums are f32; bf16 and f16 are widened in registers, or bf16 multiplied in pairs.
 #include "kernels/cpu/attend_tile.hpp"
 
 #include <algorithm>
@@ -7,8 +7,15 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cpu/bf16_product.hpp"
 #include "kernels/cpu/vectors.hpp"
+#include "kvcal/compress/error.hpp"
 #include "kvcal/compress/vector_clones.hpp"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define KVCAL_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
+#endif
 
 namespace kvcal::cpu {
 namespace {
@@ -85,6 +92,96 @@ KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head
   }
 }
 
+#ifdef KVCAL_BF16
+
+/// An element of bf16 that is multiplied in pairs.
+struct Bf16Pair {
+  uint16_t bits;
+};
+constexpr int64_t kPairLanes = 32;  // bf16 of one vector
+
+template <int kRows, int kKeys>
+KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Bf16Pair* keys, int64_t head_dim,
+                                 float* logits) {
+  __m512 sums[kRows][4] = {};
+  for (int64_t d = 0; d < head_dim; d += kPairLanes) {
+    __m512bh q[kRows];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) q[r] = (__m512bh)_mm512_loadu_si512(queries + r * head_dim + d);
+#pragma GCC unroll 8
+    for (int e = 0; e < kKeys; ++e) {
+      const auto key = (__m512bh)_mm512_loadu_si512(keys + e * head_dim + d);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) sums[r][e] = _mm512_dpbf16_ps(sums[r][e], q[r], key);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    F32x16 vectors[4];
+#pragma GCC unroll 4
+    for (int e = 0; e < 4; ++e) vectors[e] = (F32x16)sums[r][e];
+    const F32x4 totals = sums_of(vectors);
+    std::memcpy(logits + r * kTile, &totals, kKeys * sizeof(float));
+  }
+}
+
+template <int kRows>
+KVCAL_BF16 inline void tile_logits(const uint16_t* queries, int64_t, const Bf16Pair* keys,
+                                   int64_t head_dim, int64_t count, float* logits) {
+  int64_t e = 0;
+  for (; e + 4 <= count; e += 4) {
+    pair_dots<kRows, 4>(queries, keys + e * head_dim, head_dim, logits + e);
+  }
+  for (; e < count; ++e) {
+    pair_dots<kRows, 1>(queries, keys + e * head_dim, head_dim, logits + e);
+  }
+}
+
+/// Interleaves two entries, so that a product adds up over both. The halves of each group of eight
+/// numbers end up in two vectors; they are put in order after the last entry.
+template <int kRows>
+KVCAL_BF16 inline void add_values(const float* weights, const Bf16Pair* values, int64_t head_dim,
+                                  int64_t count, float* output, int64_t) {
+  alignas(64) uint32_t pairs[kRows][kTile / 2];  // weights of two entries
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    for (int64_t e = 0; e < kTile; e += kPairLanes) {
+      const auto low = (__m512)load(weights + r * kTile + e);
+      const auto high = (__m512)load(weights + r * kTile + e + kLanes);
+      _mm512_store_si512(pairs[r] + e / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+  }
+  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  for (int64_t d = 0; d < head_dim; d += kPairLanes) {
+    __m512 sums[kRows][2] = {};
+    for (int64_t e = 0; e < count; e += 2) {
+      const __m512i even = _mm512_loadu_si512(values + e * head_dim + d);
+      const __m512i odd = e + 1 < count ? _mm512_loadu_si512(values + (e + 1) * head_dim + d)
+                                        : _mm512_setzero_si512();
+      const auto low = (__m512bh)_mm512_unpacklo_epi16(even, odd);
+      const auto high = (__m512bh)_mm512_unpackhi_epi16(even, odd);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const auto weight = (__m512bh)_mm512_set1_epi32(static_cast<int>(pairs[r][e / 2]));
+        sums[r][0] = _mm512_dpbf16_ps(sums[r][0], low, weight);
+        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], high, weight);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      float* out = output + r * head_dim + d;
+      const auto ordered = [&](const __m512i& order) KVCAL_BF16 {
+        return (F32x16)_mm512_permutex2var_ps(sums[r][0], order, sums[r][1]);
+      };
+      store(out, load(out) + ordered(first));
+      store(out + kLanes, load(out + kLanes) + ordered(second));
+    }
+  }
+}
+
+#endif
+
 /// Turns the logits of one row into weights exp(logit - maximum) and rescales what it gathered
 /// before.
 KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64_t row) {
@@ -118,9 +215,19 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
   sum += sum_of(sums);
 }
 
-template <int kRows, class T>
-KVCAL_INLINE void attend_block(const Entries& entries, int64_t first, int64_t count, Rows& rows,
-                               int64_t row) {
+/// Asks for the next tile while this one is computed with.
+template <class T>
+KVCAL_INLINE void fetch_ahead(const T* keys, const T* values, int64_t numbers) {
+  constexpr auto kLineNumbers = static_cast<int64_t>(64 / sizeof(T));
+  for (int64_t i = numbers; i < 2 * numbers; i += kLineNumbers) {
+    __builtin_prefetch(keys + i);
+    __builtin_prefetch(values + i);
+  }
+}
+
+template <int kRows, class T, class Query>
+KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int64_t first,
+                               int64_t count, Rows& rows, int64_t row) {
   const auto* keys = static_cast<const T*>(entries.keys) + first * rows.head_dim;
   const auto* values = static_cast<const T*>(entries.values) + first * rows.head_dim;
   alignas(64) float weights[kRows * kTile];
@@ -130,10 +237,12 @@ KVCAL_INLINE void attend_block(const Entries& entries, int64_t first, int64_t co
     most = std::max(most, visible[r]);
   }
   if (most == 0) return;
-  tile_logits<kRows>(rows.queries.data() + row * rows.padded_dim, rows.padded_dim, keys,
-                     rows.head_dim, most, weights);
+  if (row == 0) fetch_ahead(keys, values, count * rows.head_dim);
+  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, rows.head_dim, most,
+                     weights);
   for (int r = 0; r < kRows; ++r) {
     float* logits = weights + r * kTile;
+    for (int64_t e = 0; e < kTile; e += kLanes) store(logits + e, load(logits + e) * rows.scale);
     for (int64_t e = 0; entries.bias != nullptr && e < visible[r]; ++e)
       logits[e] += entries.bias[first + e];
     take_softmax(logits, visible[r], rows, row + r);
@@ -142,17 +251,19 @@ KVCAL_INLINE void attend_block(const Entries& entries, int64_t first, int64_t co
                     rows.output.data() + row * rows.padded_dim, rows.padded_dim);
 }
 
-template <class T>
-KVCAL_INLINE void attend(const Entries& entries, Rows& rows) {
+/// @param queries  rows of padded_dim numbers
+template <class T, class Query>
+KVCAL_INLINE void attend(const Entries& entries, const Query* queries, Rows& rows) {
   for (int64_t first = 0; first < entries.count; first += kTile) {
     const int64_t count = std::min(kTile, entries.count - first);
     int64_t row = 0;
     for (; row + kRowBlock <= rows.count; row += kRowBlock) {
-      attend_block<kRowBlock, T>(entries, first, count, rows, row);
+      attend_block<kRowBlock, T>(entries, queries, first, count, rows, row);
     }
-    if (rows.count - row == 3) attend_block<3, T>(entries, first, count, rows, row);
-    if (rows.count - row == 2) attend_block<2, T>(entries, first, count, rows, row);
-    if (rows.count - row == 1) attend_block<1, T>(entries, first, count, rows, row);
+    const int64_t left = rows.count - row;
+    if (left == 3) attend_block<3, T>(entries, queries, first, count, rows, row);
+    if (left == 2) attend_block<2, T>(entries, queries, first, count, rows, row);
+    if (left == 1) attend_block<1, T>(entries, queries, first, count, rows, row);
   }
 }
 
@@ -169,13 +280,31 @@ Rows::Rows(int64_t count_, int64_t head_dim_)
       visible(static_cast<size_t>(count)) {}
 
 KVCAL_CLONES void attend_f32(const Entries& entries, Rows& rows) {
-  attend<float>(entries, rows);
+  attend<float>(entries, rows.queries.data(), rows);
 }
 KVCAL_CLONES void attend_bf16(const Entries& entries, Rows& rows) {
-  attend<Bf16>(entries, rows);
+  attend<Bf16>(entries, rows.queries.data(), rows);
 }
 KVCAL_CLONES void attend_f16(const Entries& entries, Rows& rows) {
-  attend<F16>(entries, rows);
+  attend<F16>(entries, rows.queries.data(), rows);
 }
+
+#ifdef KVCAL_BF16
+
+KVCAL_BF16 void attend_bf16_pairs(const Entries& entries, Rows& rows) {
+  std::vector<uint16_t> queries(rows.queries.size());
+  for (size_t i = 0; i < queries.size(); ++i) {  // exact: they are bf16
+    queries[i] = static_cast<uint16_t>(bits_as<uint32_t>(rows.queries[i]) >> 16);
+  }
+  attend<Bf16Pair>(entries, queries.data(), rows);
+}
+
+#else
+
+void attend_bf16_pairs(const Entries&, Rows&) {
+  fail(Kind::internal, "built for a processor without products of bf16");
+}
+
+#endif
 
 }  // namespace kvcal::cpu

@@ -24,7 +24,8 @@ struct Rows {
   int64_t count;
   int64_t head_dim;
   int64_t padded_dim;            ///< head_dim rounded up to kLanes; padding is zero
-  std::vector<float> queries;    ///< [count, padded_dim], scaled
+  std::vector<float> queries;    ///< [count, padded_dim]
+  float scale = 1;               ///< of the logits
   std::vector<float> output;     ///< [count, padded_dim]: sum of exp(logit - maximum) * value
   std::vector<float> maximum;    ///< [count], -inf before the first entry
   std::vector<float> sum;        ///< [count]: sum of exp(logit - maximum)
@@ -33,6 +34,9 @@ struct Rows {
 
 void attend_f32(const Entries& entries, Rows& rows);
 void attend_bf16(const Entries& entries, Rows& rows);
+/// By products of pairs of bf16: queries and softmax weights are rounded to bf16, sums are f32.
+/// Only where has_bf16_products(), and for a head_dim that is a multiple of 32.
+void attend_bf16_pairs(const Entries& entries, Rows& rows);
 void attend_f16(const Entries& entries, Rows& rows);
 
 }  // namespace kvcal::cpu

@@ -9,6 +9,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cpu/attend_tile.hpp"
+#include "kernels/cpu/bf16_product.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 namespace kvcal::cpu {
@@ -59,20 +60,21 @@ struct Plan {
 
 using Attend = void (*)(const Entries&, Rows&);
 
-Attend attend_for(at::ScalarType dtype) {
+Attend attend_for(at::ScalarType dtype, int64_t head_dim) {
   if (dtype == at::kFloat) return attend_f32;
-  return dtype == at::kBFloat16 ? attend_bf16 : attend_f16;
+  if (dtype == at::kHalf) return attend_f16;
+  return has_bf16_products() && head_dim % 32 == 0 ? attend_bf16_pairs : attend_bf16;
 }
 
 /// Rows of a block are ordered head of the group, then token.
 template <class T>
 void load_queries(const at::Tensor& queries, int64_t first_head, int64_t first_token,
-                  int64_t tokens, float scale, Rows& rows) {
+                  int64_t tokens, Rows& rows) {
   for (int64_t row = 0; row < rows.count; ++row) {
     const T* from = queries.const_data_ptr<T>() + (first_head + row / tokens) * queries.stride(0) +
                     (first_token + row % tokens) * queries.stride(1);
     float* to = rows.queries.data() + row * rows.padded_dim;
-    for (int64_t d = 0; d < rows.head_dim; ++d) to[d] = static_cast<float>(from[d]) * scale;
+    for (int64_t d = 0; d < rows.head_dim; ++d) to[d] = static_cast<float>(from[d]);
   }
 }
 
@@ -108,12 +110,13 @@ Rows run_task(const at::Tensor& queries, const CacheLayer& cache, float scale, c
   const int64_t kv_head = task / plan.parts / plan.token_blocks;
   const int64_t tokens = plan.tokens_of(block);
   Rows rows(plan.group * tokens, queries.size(2));
-  load_queries<T>(queries, kv_head * plan.group, plan.first_token(block), tokens, scale, rows);
+  load_queries<T>(queries, kv_head * plan.group, plan.first_token(block), tokens, rows);
+  rows.scale = scale;
 
   const int64_t* offsets = cache.prefix.offsets.const_data_ptr<int64_t>();
   const int64_t kept = offsets[kv_head + 1] - offsets[kv_head];
   const int64_t begin = part * plan.part_entries, end = begin + plan.part_entries;
-  const auto attend = attend_for(queries.scalar_type());
+  const auto attend = attend_for(queries.scalar_type(), rows.head_dim);
   std::fill(rows.visible.begin(), rows.visible.end(), plan.part_entries);
   attend(prefix_part(cache.prefix, kv_head, begin, end), rows);
 
