@@ -63,7 +63,9 @@ class WindowsTest : public testing::Test {
     WindowedCompressor windows(reader_, facts_, document, /*is_chat=*/false, 0);
     windows.compress_all(std::span(&variant, 1));
     const auto made = windows.compressed(variant, 0);
-    EXPECT_EQ(made.cache.layer(0).prefix.total_kept(), 240 * config_.kv_heads);
+    int64_t kept = 0;
+    for (const auto& layer : made.kept) kept += layer.total();
+    EXPECT_EQ(kept, 240 * config_.layers * config_.kv_heads);
     return windows.peak_bytes();
   }
 
@@ -115,21 +117,26 @@ TEST_F(WindowsTest, OneWindowIsNoWindow) {
 }
 
 TEST_F(WindowsTest, KeysAreWhereTheirTokensStandInTheDocument) {
-  const auto document = ids(150);
+  const auto document = ids(350);
   const auto whole = prefill(model_, document, Needs{}).cache.sealed(0);
-  const auto budget = Budget::parse("150");
-  for (const auto positions : {WindowPositions::document, WindowPositions::window}) {
-    const auto method = windowed("am_global", 40, positions);
-    const Variant variant{&method, &budget, Visibility::multi};
-    WindowedCompressor windows(reader_, facts_, document, /*is_chat=*/false, 0);
-    windows.compress_all(std::span(&variant, 1));
-    const auto made = windows.compressed(variant, 0);
-    EXPECT_TRUE(made.is_uncompressed);
-    // A first layer's keys depend on token and position alone.
-    const auto& keys = made.cache.layer(0).prefix.keys;
-    const bool is_document = positions == WindowPositions::document;
-    EXPECT_EQ(at::allclose(keys, whole.layer(0).prefix.keys, 1e-4, 1e-5), is_document);
-    EXPECT_EQ(made.cache.next_position(), is_document ? 150 : 38);  // 4 windows of 37 or 38
+  const auto turns = ChatFormat::load(test::source_dir() / "configs/models/smollm2.yaml");
+  const auto budget = Budget::parse("350");
+  for (const bool is_chat : {false, true}) {  // with and without a lead that is fed to each window
+    const PromptReader reader{model_, tokenizer_, is_chat ? turns : chat_};
+    for (const auto positions : {WindowPositions::document, WindowPositions::window}) {
+      const auto method = windowed("am_global", 150, positions);
+      const Variant variant{&method, &budget, Visibility::multi};
+      WindowedCompressor windows(reader, facts_, document, is_chat, 0);
+      windows.compress_all(std::span(&variant, 1));
+      const auto made = windows.compressed(variant, 0);
+      EXPECT_TRUE(made.is_uncompressed);
+      // A first layer's keys depend on token and position alone.
+      const auto& keys = made.cache.layer(0).prefix.keys;
+      const bool is_document = positions == WindowPositions::document;
+      EXPECT_EQ(at::allclose(keys, whole.layer(0).prefix.keys, 1e-4, 1e-5), is_document);
+      const int64_t next = made.cache.next_position();
+      EXPECT_TRUE(is_document ? next == 350 : next <= 150) << next;
+    }
   }
 }
 
