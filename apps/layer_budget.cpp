@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // layer-budget: what eviction costs each layer, and the budgets that follow. Adds both to a
 // profile.
+#include "kvcal/profile/measure.hpp"
 #include "layer_budget/layer_errors.hpp"
 #include "shared/app.hpp"
+
+namespace {
+
+std::string measures_help() {
+  std::string text;
+  for (const auto* info : kvcal::measure_table()) {
+    text += fmt::format("{} ({}), ", info->name, info->summary);
+  }
+  return text + "several; default: what --allocators need";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace kvcal;
@@ -21,22 +34,21 @@ int main(int argc, char** argv) {
         ->required();
     add_list(app, "--tasks", flags.tasks, "calibration prompts");
     add_list(app, "--task-param", flags.task_params, "key=value for the tasks")->delimiter('\0');
-    app.add_option("--method", flags.method, "evicts the prompt; its kept set is what is measured")
-        ->capture_default_str();
+    app.add_option("--method", flags.method,
+                   "evicts the prompt; its kept set is what is measured (error; default: "
+                   "compresskv)");
     app.add_option("--error-budget", flags.error_budget_tokens, "tokens the method keeps per layer")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    app.add_option("--measure", flags.measures,
-                   "error (CompressKV's, of each layer's output), kl (the model's output when a "
-                   "layer is cut alone), utility (the same of each KV head)")
-        ->delimiter(',')
-        ->check(CLI::IsMember({"error", "kl", "utility"}))
-        ->capture_default_str();
+    app.add_option("--measure", flags.measures, measures_help())->delimiter(',');
     app.add_option("--cost-method", flags.cost_method,
-                   "cuts the one layer or KV head (kl, utility)")
-        ->capture_default_str();
-    app.add_option("--shares", flags.shares, "of the prompt that it keeps (kl, utility)")
+                   "cuts the one layer or KV head (kl, utility: compresskv_wide; influence: "
+                   "am_highest_attention)");
+    app.add_option("--shares", flags.shares, "of the prompt that it keeps (all but error)")
         ->delimiter(',')
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    app.add_option("--rest-share", flags.rest_share, "that all other KV heads keep (influence)")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
     add_list(app, "--allocators", flags.allocators, "rules whose budgets are stored");

@@ -44,6 +44,30 @@ LayerView slice(const LayerView& view, int64_t first, int64_t count) {
   return part;
 }
 
+LayerView without_first(const LayerView& view, int64_t count) {
+  const auto rest = [&](const at::Tensor& tensor, int64_t axis) {
+    return tensor.defined() ? tensor.narrow(axis, count, tensor.size(axis) - count) : tensor;
+  };
+  LayerView part = view;
+  part.keys = rest(view.keys, 1);
+  part.values = rest(view.values, 1);
+  part.bias = rest(view.bias, 1);
+  part.sentences = rest(view.sentences, 0);
+  auto& statistics = part.statistics;
+  for (auto* tensor :
+       {&statistics.column_sums, &statistics.replay_attention, &statistics.replay_weighted}) {
+    *tensor = rest(*tensor, 1);
+  }
+  const int64_t window = std::min(view.queries.size(1), part.tokens());
+  part.queries = view.queries.narrow(1, view.queries.size(1) - window, window);
+  return part;
+}
+
+KeepSet keep_all(int64_t kv_heads, int64_t tokens) {
+  const auto rows = at::arange(tokens, at::kLong).expand({kv_heads, tokens});
+  return {rows.flatten(), at::arange(kv_heads + 1, at::kLong) * tokens};
+}
+
 CompactLayer concatenate(std::span<const CompactLayer> layers) {
   require(!layers.empty(), Kind::internal, "no layer to put together, need at least one");
   const bool has_bias = std::any_of(layers.begin(), layers.end(),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "budget_split.hpp"
 #include "kvcal/compress/error.hpp"
 
 namespace kvcal {
@@ -100,6 +101,19 @@ std::vector<double> split_by_cost(const CostCurves& curves, std::span<const int6
     }
   }
   return kept;
+}
+
+std::vector<int64_t> entries_by_cost(const AllocationRequest& request,
+                                     std::optional<CostCurves> ProfileFacts::*curves,
+                                     std::vector<int64_t> least, int64_t min_tokens,
+                                     std::string_view measure) {
+  require_budget(request, min_tokens, "min_tokens");
+  require(request.profile != nullptr && (request.profile->*curves).has_value(), Kind::config,
+          "{0} needs the cost curves of a profile: run layer-budget --measure {0}", measure);
+  for (auto& entries : least) entries = std::max(entries, min_tokens);
+  const int64_t total = request.budget_tokens * static_cast<int64_t>(least.size());
+  const auto wanted = split_by_cost(*(request.profile->*curves), least, request.tokens, total);
+  return round_to_total(wanted, least, request.tokens, total);
 }
 
 }  // namespace kvcal

@@ -138,6 +138,11 @@ std::vector<double> swap_shares(const InfluenceCurves& curves, std::span<const d
   return shares;
 }
 
+std::vector<double> influence_shares(const InfluenceCurves& curves) {
+  constexpr double kTargets[] = {0.01, 0.02, 0.05, 0.1};  // solver.py: ratio-agnostic
+  return swap_shares(curves, kTargets);
+}
+
 std::vector<double> swap_ratios(const InfluenceCurves& curves, double target, double step) {
   check(curves, step);
   const double most = curves.ratios.back();

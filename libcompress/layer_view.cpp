@@ -25,6 +25,7 @@ Needs Needs::operator|(const Needs& other) const {
   both.streaming_pattern |= other.streaming_pattern;
   both.prune_table |= other.prune_table;
   both.kv_head_shares |= other.kv_head_shares;
+  both.kv_head_influence |= other.kv_head_influence;
   both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);
   return both;
 }

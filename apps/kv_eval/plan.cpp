@@ -146,10 +146,10 @@ void check_samples(const EvalFlags& flags, const Session& session,
       for (const auto& visibility : flags.visibilities) {
         const auto prompt = tokenize_prompt(sample, session.chat(), session.tokenizer(),
                                             parse_visibility(visibility));
-        const int64_t needed = prompt.total() + sample.max_new_tokens;
-        require(needed <= session.config().max_tokens, Kind::input,
-                "{}: {} prompt tokens + {} new ones = {}, the model takes {}", where,
-                prompt.total(), sample.max_new_tokens, needed, session.config().max_tokens);
+        for (const auto& variant : plan.variants) {
+          if (to_string(variant.visibility) != visibility) continue;
+          require_room(variant, prompt, sample.max_new_tokens, session.config(), where);
+        }
         check_budgets(plan, session, where, static_cast<int64_t>(prompt.context.size()));
         plan.prompt_tokens += prompt.total();
         if (prompt.total() > task.longest_tokens) {
@@ -157,7 +157,8 @@ void check_samples(const EvalFlags& flags, const Session& session,
         }
         const auto seen = static_cast<int64_t>(prompt.context.size());
         plan.longest_prompt = std::max(plan.longest_prompt, seen);
-        plan.longest_tail = std::max(plan.longest_tail, needed - seen);
+        plan.longest_tail =
+            std::max(plan.longest_tail, prompt.total() + sample.max_new_tokens - seen);
       }
     }
   }
@@ -212,10 +213,13 @@ MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_
 int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
   if (!flags.memory.empty()) {
     const int64_t given = parse_bytes(flags.memory);
-    require(given >= plan.largest_variant, Kind::config,
-            "--memory {} is less than the largest variant alone takes ({})", flags.memory,
-            format_bytes(static_cast<double>(plan.largest_variant)));
-    return given;
+    // What costly methods made of a document is held all the time.
+    const int64_t least = plan.compactions + plan.largest_variant;
+    require(given >= least, Kind::config,
+            "--memory {} is less than the largest variant alone takes ({}{})", flags.memory,
+            format_bytes(static_cast<double>(least)),
+            plan.compactions > 0 ? ", with what is held for the next question" : "");
+    return given - plan.compactions;
   }
   const int64_t free = available_memory();
   if (free == 0) return std::numeric_limits<int64_t>::max();

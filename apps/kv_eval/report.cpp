@@ -44,8 +44,8 @@ std::string cell_table(const std::vector<Cell>& cells) {
   std::vector<std::string> columns = {
       "<task", "<method", "<visibility", "budget", "tokens",       "kept",    "of full",
       "share", "n",       "whole",       "score",  "95% interval", "to full", "its interval",
-      "w/t/l", "KL",      "top-1",       "NLL",    "tok/s"};
-  if (has_random) columns.insert(columns.end() - 4, "to random");
+      "w/t/l", "KL",      "KL interval", "top-1",  "NLL",          "tok/s"};
+  if (has_random) columns.insert(columns.end() - 5, "to random");
   if (has_parsed) columns.emplace_back("parsed");
   Table table(columns);
   for (const auto& cell : cells) {
@@ -70,11 +70,12 @@ std::string cell_table(const std::vector<Cell>& cells) {
         is_compared ? interval(cell.paired_ci_low, cell.paired_ci_high) : "",
         is_compared ? outcomes(cell) : "",
         number(cell.kl, 3),
+        is_full_cache(cell) ? "" : interval(cell.kl_ci_low, cell.kl_ci_high),
         number(cell.top1_agreement, 2),
         number(cell.answer_nll, 2),
         fmt::format("{:.1f}", cell.decode_tokens_per_s)};
     if (has_random) {
-      row.insert(row.end() - 4, cell.random_delta ? signed_number(cell.random_delta) : "");
+      row.insert(row.end() - 5, cell.random_delta ? signed_number(cell.random_delta) : "");
     }
     if (has_parsed) row.push_back(number(cell.parsed, 2));
     table.add(row);
@@ -154,11 +155,12 @@ std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_
   return fmt::format(
       "plan:\n  prompts: {}\n  variants: {}\n  prompt_tokens: {}\n  longest_prompt: {}\n"
       "memory:  # at {} bytes a number\n  weights: {}\n  prompt: {}\n  statistics: {}\n"
-      "  activations: {}\n  variants: {}\n  in_all: {}\n  one_variant_at_a_time: {}\n",
+      "  activations: {}\n  compactions: {}\n  variants: {}\n  in_all: {}\n  "
+      "one_variant_at_a_time: {}\n",
       plan.samples, plan.variants.size(), plan.prompt_tokens, plan.longest_prompt, element_bytes,
       bytes(memory.weights), bytes(memory.prompt), bytes(memory.statistics),
-      bytes(memory.activations), bytes(memory.variants), bytes(memory.total()),
-      bytes(memory.least()));
+      bytes(memory.activations), bytes(memory.compactions), bytes(memory.variants),
+      bytes(memory.total()), bytes(memory.least()));
 }
 
 std::string list_methods() {

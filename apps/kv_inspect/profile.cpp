@@ -63,8 +63,9 @@ std::string show_selections(const Profile& profile) {
 
 std::string show_costs(const Profile& profile) {
   std::string text;
-  for (const auto& [name, costs] :
-       {std::pair("layers", &profile.layer_costs), {"KV heads", &profile.kv_head_costs}}) {
+  for (const auto& [name, costs] : {std::pair("layers", &profile.layer_costs),
+                                    {"KV heads", &profile.kv_head_costs},
+                                    {"KV heads' influence", &profile.kv_head_influence}}) {
     if (!*costs) continue;
     text += fmt::format("\ncost curves of {}: {} units x {} shares, {} prompts\n", name,
                         (*costs)->units, (*costs)->shares.size(), (*costs)->count);

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "kvcal/profile/layer_budget.hpp"
+#include "kvcal/profile/measure.hpp"
 #include "kvcal/profile/shards.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
@@ -24,20 +26,63 @@ struct Dataset {
   int64_t prompts = 0;
 };
 
-bool asks_for(const LayerBudgetFlags& flags, std::string_view measure) {
-  return std::find(flags.measures.begin(), flags.measures.end(), measure) != flags.measures.end();
+/// A measure that is asked for.
+struct AskedMeasure {
+  const MeasureInfo* info;
+  Method method;
+  std::unique_ptr<Measure> measure;
+};
+
+/// As --measure says, else what the allocators need.
+std::vector<const MeasureInfo*> chosen_measures(const LayerBudgetFlags& flags) {
+  std::vector<const MeasureInfo*> chosen;
+  for (const auto& name : flags.measures) chosen.push_back(&find_measure(name));
+  if (!chosen.empty()) return chosen;
+  Needs needs;
+  for (const auto& name : flags.allocators) needs = needs | find_allocator(name).make({})->needs();
+  for (const auto* info : measure_table()) {
+    if (needs.*(info->part)) chosen.push_back(info);
+  }
+  if (chosen.empty()) chosen.push_back(&find_measure("error"));
+  return chosen;
+}
+
+/// What is wrong with a method is told before anything is measured.
+std::vector<AskedMeasure> make_measures(const LayerBudgetFlags& flags, const ModelConfig& model,
+                                        const ProfileFacts& facts) {
+  std::vector<AskedMeasure> measures;
+  for (const auto* info : chosen_measures(flags)) {
+    const std::string& given = info->cuts_one_unit ? flags.cost_method : flags.method;
+    Method method = load_method(given.empty() ? info->default_method : given);
+    require(method.scorer != nullptr, Kind::config,
+            "measure {}: method {} evicts nothing, so that nothing is lost", info->name,
+            method.name);
+    require_facts(method, facts, flags.profile);
+    const MeasureSetup setup{model,
+                             facts,
+                             method,
+                             flags.error_budget_tokens,
+                             flags.shares,
+                             flags.rest_share,
+                             static_cast<uint64_t>(flags.shared.seed)};
+    measures.push_back({info, std::move(method), info->make(setup)});
+  }
+  return measures;
 }
 
 std::vector<Dataset> open_datasets(const LayerBudgetFlags& flags, const Session& session,
-                                   const Profile& profile) {
+                                   const Profile& profile,
+                                   const std::vector<AskedMeasure>& measures) {
   const TaskContext context{session.tokenizer(), session.chat(), session.config().max_tokens,
                             static_cast<uint64_t>(flags.shared.seed)};
+  const bool may_replace = flags.shared.is_force || flags.shared.is_resume;
   std::vector<Dataset> datasets;
   for (const auto& name : flags.tasks) {
-    require(flags.shared.is_force || flags.shared.is_resume || !asks_for(flags, "error") ||
-                !profile.layer_errors.contains(name),
-            Kind::config, "{} already holds layer errors of '{}': --force measures them anew",
-            flags.profile, name);
+    for (const auto& [info, method, measure] : measures) {
+      require(may_replace || info->holds == nullptr || !info->holds(profile, name), Kind::config,
+              "{} already holds layer errors of '{}': --force measures them anew", flags.profile,
+              name);
+    }
     Dataset dataset{name, open_task(name, context, parse_task_params(flags.task_params)), 0};
     dataset.prompts = dataset.task->size();
     if (flags.shared.limit > 0) dataset.prompts = std::min(dataset.prompts, flags.shared.limit);
@@ -46,108 +91,36 @@ std::vector<Dataset> open_datasets(const LayerBudgetFlags& flags, const Session&
   return datasets;
 }
 
-std::string most_sensitive(const std::vector<double>& sum) {
-  const auto layer = std::max_element(sum.begin(), sum.end()) - sum.begin();
-  return fmt::format("most sensitive layer so far: {}", layer);
-}
-
-void add(const LayerErrorSample& sample, LayerErrors& errors) {
-  errors.sum.resize(sample.sum.size());
-  for (size_t layer = 0; layer < sample.sum.size(); ++layer) errors.sum[layer] += sample.sum[layer];
-  errors.count += sample.steps;
-}
-
 void remember_prompt(const std::string& digest_of_prompt, Profile& profile) {
   const PromptDigest digest{digest_of_prompt, "layer-budget"};
   const auto found = std::find(profile.prompts.begin(), profile.prompts.end(), digest);
   if (found == profile.prompts.end()) profile.prompts.push_back(digest);
 }
 
-/// Runs what the shards lack and replaces the datasets' errors in the profile.
-void measure_errors(const LayerBudgetFlags& flags, const Method& method,
-                    const std::vector<Dataset>& datasets, Session& session, Shards& shards,
-                    int64_t& unit, Progress& progress, Profile& profile) {
-  const auto facts = profile.facts();
-  for (const auto& dataset : datasets) {
-    LayerErrors errors;
-    for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
-      LayerErrorSample sample;
-      const auto make = [&] {
-        const auto made =
-            measure_layer_error(session.model(), session.tokenizer(), session.chat(), facts, method,
-                                flags.error_budget_tokens, dataset.task->sample(i),
-                                static_cast<uint64_t>(flags.shared.seed));
-        shards.write(unit, [&](Hdf5Writer& file) { write_layer_error(file, made); });
-      };
-      const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
-        sample = read_layer_error(file, session.config().layers);
-      });
-      add(sample, errors);
-      remember_prompt(sample.prompt_sha256, profile);
-      progress.step(most_sensitive(errors.sum), is_new);
-    }
-    require(
-        errors.count > 0, Kind::input,
-        "task {}: no decode step was measured: every prompt is within {} tokens or got no answer",
-        dataset.name, flags.error_budget_tokens);
-    profile.layer_errors[dataset.name] = errors;
-  }
-}
-
-/// Replaces the profile's cost curves of layers or KV heads.
-void measure_costs(const LayerBudgetFlags& flags, CostUnit of, const Method& method,
-                   const std::vector<Dataset>& datasets, Session& session, Shards& shards,
-                   int64_t& unit, Progress& progress, Profile& profile) {
-  const auto facts = profile.facts();
-  const auto& config = session.config();
-  UnitCosts costs;
-  costs.units = config.layers * (of == CostUnit::layer ? 1 : config.kv_heads);
-  costs.shares = flags.shares;
-  costs.shares.push_back(1);
-  const auto shares = static_cast<int64_t>(flags.shares.size());
-  costs.sum.resize(static_cast<size_t>(costs.units * (shares + 1)));  // nothing lost at share 1
-  for (const auto& dataset : datasets) {
-    for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
-      UnitCostSample sample;
-      const auto make = [&] {
-        const auto made = measure_unit_costs(
-            session.model(), session.tokenizer(), session.chat(), facts, method, of, flags.shares,
-            dataset.task->sample(i), static_cast<uint64_t>(flags.shared.seed));
-        shards.write(unit, [&](Hdf5Writer& file) { write_unit_costs(file, made); });
-      };
-      const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
-        sample = read_unit_costs(file, costs.units, shares);
-      });
-      for (int64_t j = 0; j < costs.units * shares; ++j) {
-        costs.sum[static_cast<size_t>(j / shares * (shares + 1) + j % shares)] +=
-            sample.losses[static_cast<size_t>(j)];
-      }
-      ++costs.count;
-      remember_prompt(sample.prompt_sha256, profile);
-      progress.step(fmt::format("{} units", costs.units), is_new);
-    }
-  }
-  (of == CostUnit::layer ? profile.layer_costs : profile.kv_head_costs) = std::move(costs);
-}
-
-/// All that --measure asks for, one progress bar over it.
-void measure(const LayerBudgetFlags& flags, const Method& method, const Method& cost_method,
+/// Runs what the shards lack, one progress bar over all measures, and replaces the profile's parts.
+void measure(const LayerBudgetFlags& flags, std::vector<AskedMeasure>& measures,
              const std::vector<Dataset>& datasets, Session& session, Shards& shards,
              Profile& profile) {
   int64_t prompts = 0, unit = 0;
   for (const auto& dataset : datasets) prompts += dataset.prompts;
-  Progress progress("layer-budget", prompts * static_cast<int64_t>(flags.measures.size()),
+  Progress progress("layer-budget", prompts * static_cast<int64_t>(measures.size()),
                     flags.shared.is_quiet);
-  if (asks_for(flags, "error")) {
-    measure_errors(flags, method, datasets, session, shards, unit, progress, profile);
-  }
-  if (asks_for(flags, "kl")) {
-    measure_costs(flags, CostUnit::layer, cost_method, datasets, session, shards, unit, progress,
-                  profile);
-  }
-  if (asks_for(flags, "utility")) {
-    measure_costs(flags, CostUnit::kv_head, cost_method, datasets, session, shards, unit, progress,
-                  profile);
+  for (auto& [info, method, measure] : measures) {
+    for (const auto& dataset : datasets) {
+      for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
+        const auto make = [&, of = measure.get()] {
+          const PromptReader reader{session.model(), session.tokenizer(), session.chat()};
+          shards.write(unit,
+                       [&](Hdf5Writer& file) { of->run(reader, dataset.task->sample(i), file); });
+        };
+        const bool is_new =
+            take_unit(shards, unit, make, [&, of = measure.get()](const Hdf5Reader& file) {
+              remember_prompt(of->add(dataset.name, file), profile);
+            });
+        progress.step(measure->estimate(), is_new);
+      }
+    }
+    measure->store(profile);
   }
 }
 
@@ -171,6 +144,15 @@ std::string worst_loss(const UnitCosts& costs, int64_t unit) {
   return fmt::format("{:.4f}", costs.sum[first] / static_cast<double>(costs.count));
 }
 
+/// Entries a KV head, a whole number where all have as many.
+std::string mean_of_layer(const std::vector<int64_t>& kept, int64_t layer, int64_t kv_heads) {
+  const auto first = kept.begin() + layer * kv_heads;
+  const int64_t sum = std::accumulate(first, first + kv_heads, int64_t{0});
+  return sum % kv_heads == 0
+             ? std::to_string(sum / kv_heads)
+             : fmt::format("{:.1f}", static_cast<double>(sum) / static_cast<double>(kv_heads));
+}
+
 std::string budgets_as_table(const LayerBudgetFlags& flags, const ModelConfig& model,
                              const Profile& profile) {
   const auto importance = importance_of(profile);
@@ -190,7 +172,7 @@ std::string budgets_as_table(const LayerBudgetFlags& flags, const ModelConfig& m
     for (const auto& allocator : flags.allocators) {
       for (int64_t budget : flags.budgets) {
         const auto& kept = profile.budgets.at(allocator).at(budget);
-        row.push_back(std::to_string(kept[static_cast<size_t>(layer * model.kv_heads)]));
+        row.push_back(mean_of_layer(kept, layer, model.kv_heads));
       }
     }
     table.add(row);
@@ -212,17 +194,17 @@ std::string budgets_as_json(const Profile& profile) {
   return json.dump(2) + "\n";
 }
 
-}  // namespace
-
-namespace {
-
 /// A rule whose input will be missing is told before anything is measured.
-void check_allocators(const LayerBudgetFlags& flags, const Profile& profile) {
+void check_allocators(const LayerBudgetFlags& flags, const std::vector<AskedMeasure>& measures,
+                      const ProfileFacts& facts) {
   for (const auto& name : flags.allocators) {
-    const auto needs = find_allocator(name).make({})->needs();
-    require(!needs.layer_error || asks_for(flags, "error") || !profile.layer_errors.empty(),
-            Kind::config, "allocator {} needs layer errors, which {} lacks: --measure error", name,
-            flags.profile);
+    const Needs needs = find_allocator(name).make({})->needs();
+    for (const auto* info : measure_table()) {
+      const bool is_measured = std::any_of(measures.begin(), measures.end(),
+                                           [&](const auto& asked) { return asked.info == info; });
+      require(!(needs.*(info->part)) || is_measured || info->is_in(facts), Kind::config,
+              "allocator {} needs what {} lacks: --measure {}", name, flags.profile, info->name);
+    }
   }
 }
 
@@ -232,28 +214,21 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   apply_shared_flags(flags.shared);
   require(flags.shared.output.empty(), Kind::config,
           "layer-budget adds to --profile {}; copy it first to keep the old one", flags.profile);
-  const auto method = load_method(flags.method);
-  require(!method.is_full(), Kind::config, "--method {}: nothing is evicted, so there is no error",
-          method.name);
   Session session(flags.shared);
   Profile profile = session.load_profile(flags.profile);
-  require_facts(method, profile.facts(), flags.profile);
-  check_allocators(flags, profile);
-  const auto cost_method = load_method(flags.cost_method);
-  if (asks_for(flags, "kl") || asks_for(flags, "utility")) {
-    require(!cost_method.is_full(), Kind::config, "--cost-method {}: nothing is evicted",
-            cost_method.name);
-    require_facts(cost_method, profile.facts(), flags.profile);
-  }
-  const auto datasets = open_datasets(flags, session, profile);
-  const std::string resolved = resolved_flags(app) + "---\n" + method.resolved();
+  const auto facts = profile.facts();
+  auto measures = make_measures(flags, session.config(), facts);
+  check_allocators(flags, measures, facts);
+  const auto datasets = open_datasets(flags, session, profile, measures);
+  std::string resolved = resolved_flags(app);
+  for (const auto& asked : measures) resolved += "---\n" + asked.method.resolved();
   if (flags.shared.is_dry_run) {
     print_result(resolved);
     return kDone;
   }
   auto shards =
       Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
-  measure(flags, method, cost_method, datasets, session, shards, profile);
+  measure(flags, measures, datasets, session, shards, profile);
   allocate(flags, session.config(), profile);
   profile.begin_stage(
       make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));

@@ -11,23 +11,14 @@
 /// Checked  unit/head_share_test.cpp, parity/compress (the authors' solver and cap).
 #include <ATen/ATen.h>
 
-#include <cmath>
-
-#include "budget_split.hpp"
-#include "kvcal/compress/head_shares.hpp"
+#include "kvcal/compress/error.hpp"
+#include "share_split.hpp"
 
 namespace kvcal {
 namespace {
 
 struct HeadShare final : Allocator {
-  struct Params {
-    double max_fraction = 1;
-    template <class Visitor>
-    void visit(Visitor& v) {
-      v.field("max_fraction", max_fraction, between(0, 1),
-              "of the prompt's tokens that a KV head may keep");
-    }
-  };
+  using Params = ShareSplitParams;
 
   explicit HeadShare(const Params& params) : params_(params) {}
 
@@ -41,18 +32,7 @@ struct HeadShare final : Allocator {
   bool depends_on_prompt() const override { return params_.max_fraction < 1; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    require_budget(request, 1, "an entry");
-    const auto most = static_cast<int64_t>(
-        std::floor(params_.max_fraction * static_cast<double>(request.tokens) + 1e-9));
-    require(most >= request.budget_tokens, Kind::config,
-            "max_fraction = {} of {} tokens is {}, less than the budget of {}",
-            params_.max_fraction, request.tokens, most, request.budget_tokens);
-    const auto total = static_cast<double>(request.total());
-    auto wanted = cap_shares(shares_of(request), static_cast<double>(most) / total);
-    for (double& share : wanted) share *= total;
-    const auto least = protected_entries(request);
-    const auto kept = round_to_total(wanted, integers_of(least), most, request.total());
-    return at::tensor(kept, at::kLong).view({request.layers, request.kv_heads});
+    return split_by_share(request, shares_of(request), params_.max_fraction);
   }
 
  private:

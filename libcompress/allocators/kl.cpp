@@ -10,8 +10,6 @@
 /// Checked  unit/cost_split_test.cpp.
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "budget_split.hpp"
 #include "cost_split.hpp"
 
@@ -19,13 +17,7 @@ namespace kvcal {
 namespace {
 
 struct Kl final : Allocator {
-  struct Params {
-    int64_t min_tokens = 8;
-    template <class Visitor>
-    void visit(Visitor& v) {
-      v.field("min_tokens", min_tokens, at_least(1), "least entries of a KV head");
-    }
-  };
+  using Params = CostSplitParams;
 
   explicit Kl(const Params& params) : params_(params) {}
 
@@ -39,15 +31,9 @@ struct Kl final : Allocator {
   bool depends_on_prompt() const override { return true; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    require_budget(request, params_.min_tokens, "min_tokens");
-    require(request.profile != nullptr && request.profile->layer_costs.has_value(), Kind::config,
-            "kl needs the cost curves of layers of a profile: run layer-budget --measure "
-            "kl");
-    auto least = protected_by_layer(request);
-    for (auto& entries : least) entries = std::max(entries, params_.min_tokens);
-    const int64_t total = request.budget_tokens * request.layers;
-    const auto wanted = split_by_cost(*request.profile->layer_costs, least, request.tokens, total);
-    return for_all_kv_heads(round_to_total(wanted, least, request.tokens, total), request.kv_heads);
+    const auto kept = entries_by_cost(request, &ProfileFacts::layer_costs,
+                                      protected_by_layer(request), params_.min_tokens, "kl");
+    return for_all_kv_heads(kept, request.kv_heads);
   }
 
  private:

@@ -8,8 +8,6 @@
 /// Checked  unit/cost_split_test.cpp.
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "budget_split.hpp"
 #include "cost_split.hpp"
 
@@ -17,13 +15,7 @@ namespace kvcal {
 namespace {
 
 struct Utility final : Allocator {
-  struct Params {
-    int64_t min_tokens = 8;
-    template <class Visitor>
-    void visit(Visitor& v) {
-      v.field("min_tokens", min_tokens, at_least(1), "least entries of a KV head");
-    }
-  };
+  using Params = CostSplitParams;
 
   explicit Utility(const Params& params) : params_(params) {}
 
@@ -37,15 +29,9 @@ struct Utility final : Allocator {
   bool depends_on_prompt() const override { return true; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    require_budget(request, params_.min_tokens, "min_tokens");
-    require(request.profile != nullptr && request.profile->kv_head_costs.has_value(), Kind::config,
-            "utility needs the cost curves of KV heads of a profile: run layer-budget --measure "
-            "utility");
-    auto least = integers_of(protected_entries(request));
-    for (auto& entries : least) entries = std::max(entries, params_.min_tokens);
-    const auto wanted =
-        split_by_cost(*request.profile->kv_head_costs, least, request.tokens, request.total());
-    const auto kept = round_to_total(wanted, least, request.tokens, request.total());
+    const auto kept =
+        entries_by_cost(request, &ProfileFacts::kv_head_costs,
+                        integers_of(protected_entries(request)), params_.min_tokens, "utility");
     return at::tensor(kept, at::kLong).view({request.layers, request.kv_heads});
   }
 

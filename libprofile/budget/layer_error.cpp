@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/ATen.h>
 
-#include "engine/replay.hpp"
-#include "engine/study.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 #include "kvcal/profile/layer_budget.hpp"
@@ -48,9 +46,7 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
   if (prompt.total() <= budget_tokens) return result;
 
   auto prefilled = prefill(model, prompt.context, method.needs());
-  replay(model, prompt.context, ReplayText(tokenizer, chat, sample.chat), method.needs(),
-         prefilled);
-  study(model, tokenizer, chat, sample.chat, method.needs(), prefilled);
+  gather_more({model, tokenizer, chat}, sample.chat, prefilled);
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
   const auto compression = compressor.compress(method, budget_tokens, 1);
   std::vector<CompactLayer> evicted;

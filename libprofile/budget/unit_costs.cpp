@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/replay.hpp"
 #include "engine/teacher_forcing.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/layer_budget.hpp"
@@ -66,8 +65,7 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
   result.prompt_sha256 = sha256(prompt_text(sample, chat));
   const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
   auto prefilled = prefill(model, prompt.context, method.needs());
-  replay(model, prompt.context, ReplayText(tokenizer, chat, sample.chat), method.needs(),
-         prefilled);
+  gather_more({model, tokenizer, chat}, sample.chat, prefilled);
   const int64_t tokens = prefilled.tokens(), least = method.needs().min_budget_tokens;
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
   const auto reference = make_reference(model, tokenizer, prefilled, sample);

@@ -73,26 +73,55 @@ decltype(auto) at_place(const std::string& where, Find&& find) {
   }
 }
 
-/// Without a scorer nothing is cut, so nothing else may be said.
-void require_full(const YamlMap& map) {
+/// Without a scorer nothing is cut, so nothing else may be said of cutting.
+void require_no_parts(const YamlMap& map) {
   const auto refuse = [&](const char* key) {
     fail(Kind::config, "{}: {} without a scorer, need `scorer:` too or neither", map.where(key),
          key);
   };
-  for (const char* part : {"allocator", "selector", "compactor", "chunk_tokens"}) {
+  for (const char* part : {"allocator", "selector", "compactor", "chunk_tokens", "window_tokens",
+                           "window_positions"}) {
     if (map.optional_text(part)) refuse(part);
   }
   if (!map.params("params").empty()) refuse("params");
 }
 
-int64_t read_chunk_tokens(const YamlMap& map) {
-  const auto text = map.optional_text("chunk_tokens");
+/// 0 where the key is absent.
+int64_t read_tokens(const YamlMap& map, const char* key) {
+  const auto text = map.optional_text(key);
   if (!text) return 0;
   int64_t tokens = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), tokens);
   require(error == std::errc() && end == text->data() + text->size() && tokens >= 1, Kind::config,
-          "{}: chunk_tokens = {}, need a whole number >= 1", map.where("chunk_tokens"), *text);
+          "{}: {} = {}, need a whole number >= 1", map.where(key), key, *text);
   return tokens;
+}
+
+constexpr std::pair<std::string_view, WindowPositions> kWindowPositions[] = {
+    {"document", WindowPositions::document}, {"window", WindowPositions::window}};
+
+std::string_view name_of(WindowPositions positions) {
+  for (const auto& [name, value] : kWindowPositions) {
+    if (value == positions) return name;
+  }
+  return "unknown";
+}
+
+void read_window(const YamlMap& map, Method& method) {
+  method.window_tokens = read_tokens(map, "window_tokens");
+  require(method.window_tokens == 0 || method.chunk_tokens == 0, Kind::config,
+          "{}: chunk_tokens and window_tokens, need one of them: the first cuts one prefill, the "
+          "second has a prefill for each part",
+          map.where("window_tokens"));
+  const auto text = map.optional_text("window_positions");
+  if (!text) return;
+  for (const auto& [name, value] : kWindowPositions) {
+    if (name != *text) continue;
+    method.window_positions = value;
+    return;
+  }
+  fail(Kind::config, "{}: window_positions = {}, need document or window",
+       map.where("window_positions"), *text);
 }
 
 /// Names and parameters of the parts; the parts themselves are made by `make_parts`.
@@ -101,7 +130,8 @@ void read_parts(const YamlMap& map, Method& method) {
   method.allocator_name = map.text("allocator");
   method.selector_name = map.optional_text("selector").value_or("top");
   method.compactor_name = map.optional_text("compactor").value_or("gather");
-  method.chunk_tokens = read_chunk_tokens(map);
+  method.chunk_tokens = read_tokens(map, "chunk_tokens");
+  read_window(map, method);
   method.params = map.params("params");
   at_place(map.where("scorer"), [&] { find_scorer(method.scorer_name); });
   at_place(map.where("allocator"), [&] { find_allocator(method.allocator_name); });
@@ -112,16 +142,21 @@ void read_parts(const YamlMap& map, Method& method) {
 Method read_method(const fs::path& file) {
   const YamlMap map = YamlMap::load(file);
   map.require_only({"name", "summary", "paper", "scorer", "allocator", "selector", "compactor",
-                    "chunk_tokens", "selection", "params"});
+                    "chunk_tokens", "window_tokens", "window_positions", "rewrite", "selection",
+                    "params"});
   Method method;
   method.name = map.text("name");
   method.summary = map.text("summary");
   method.paper = map.optional_text("paper").value_or("");
   method.selection = map.optional_text("selection").value_or("");
+  method.rewrite_request = map.optional_text("rewrite").value_or("");
   if (!map.optional_text("scorer")) {
-    require_full(map);
+    require_no_parts(map);
     return method;
   }
+  require(!method.is_rewrite(), Kind::config,
+          "{}: rewrite and a scorer, need one of them: a text that is replaced is not cut",
+          map.where("rewrite"));
   read_parts(map, method);
   make_parts(method);
   require(method.chunk_tokens == 0 || can_be_chunked(method.needs()), Kind::config,
@@ -182,16 +217,21 @@ void take_selection(Method& method, const Profile& profile) {
 }
 
 Needs Method::needs() const {
-  if (is_full()) return {};
+  if (scorer == nullptr) return {};
   return scorer->needs() | allocator->needs() | selector->needs() | compactor->needs();
 }
 
 std::string Method::resolved() const {
   std::string text = fmt::format("name: {}\n", yaml_text(name));
-  if (is_full()) return text;
+  if (is_rewrite()) text += fmt::format("rewrite: {}\n", yaml_text(rewrite_request));
+  if (scorer == nullptr) return text;
   text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\ncompactor: {}\n", scorer_name,
                       allocator_name, selector_name, compactor_name);
   if (chunk_tokens > 0) text += fmt::format("chunk_tokens: {}\n", chunk_tokens);
+  if (is_windowed()) {
+    text += fmt::format("window_tokens: {}\nwindow_positions: {}\n", window_tokens,
+                        name_of(window_positions));
+  }
   const auto fields = fields_of(*this);
   text += fields.empty() ? "params: {}\n" : "params:\n";
   for (const FieldInfo& field : fields) {

@@ -38,6 +38,8 @@ void require_facts(const Method& method, const ProfileFacts& facts, std::string_
                "a pattern of streaming heads", "kv-inspect import --format duo", profile_file);
   require_part(needs.prune_table, facts.prune_table.has_value(), method, "a table of head budgets",
                "kv-inspect import --format lukv", profile_file);
+  require_part(needs.kv_head_influence, facts.kv_head_influence.has_value(), method,
+               "the influence of KV heads", "layer-budget --measure influence", profile_file);
   require_part(needs.kv_head_shares, facts.kv_head_shares.has_value(), method, "shares of KV heads",
                "kv-inspect import --format am_head_budgets", profile_file);
 }

@@ -24,11 +24,6 @@ PerLayer measures_of(const Part& part, const std::vector<LayerView>& layers) {
   return measures;
 }
 
-KeepSet keep_all(int64_t kv_heads, int64_t tokens) {
-  const auto rows = at::arange(tokens, at::kLong).expand({kv_heads, tokens});
-  return {rows.flatten(), at::arange(kv_heads + 1, at::kLong) * tokens};
-}
-
 }  // namespace
 
 struct Compressor::Impl {
@@ -36,9 +31,12 @@ struct Compressor::Impl {
   const Prefilled& prompt;
   const ProfileFacts& facts;
   uint64_t seed;
+  int64_t lead_tokens;                             ///< first ones, that are left out
   PartMap scores = {};                             ///< each [kv_heads, tokens] f32
   PartMap measures = {};                           ///< of allocators and selectors
   std::map<std::string, Compression> costly = {};  ///< by method and budget
+
+  int64_t tokens() const { return prompt.tokens() - lead_tokens; }
 
   LayerView view(int64_t layer, int64_t window_tokens) const {
     LayerView view;
@@ -58,7 +56,7 @@ struct Compressor::Impl {
     view.statistics = prompt.statistics.at(static_cast<size_t>(layer));
     view.profile = &facts;
     view.seed = seed;
-    return view;
+    return lead_tokens > 0 ? without_first(view, lead_tokens) : view;
   }
 
   std::vector<LayerView> views(int64_t window_tokens) const {
@@ -128,7 +126,7 @@ struct Compressor::Impl {
     std::vector<KeepSet> kept;
     std::vector<CompactLayer> layers;
     if (method.chunk_tokens == 0) {
-      const auto counts = allocate(method, prompt.tokens(), budget_tokens, scores_of(method),
+      const auto counts = allocate(method, tokens(), budget_tokens, scores_of(method),
                                    allocator_measures(method));  // [layers, kv_heads]
       cut_whole(method, counts, kept, layers);
     } else {
@@ -138,17 +136,28 @@ struct Compressor::Impl {
             false};
   }
 
+  /// Nothing is cut but the lead.
+  CompactCache whole(int64_t tail_capacity) const {
+    if (lead_tokens == 0) return prompt.cache.sealed(tail_capacity);
+    std::vector<CompactLayer> layers;
+    for (int64_t layer = 0; layer < model.config().layers; ++layer) {
+      const auto all = view(layer, 0);
+      layers.push_back(gather(all.keys, all.values, keep_all(all.kv_heads(), all.tokens())));
+    }
+    return CompactCache(std::move(layers), prompt.tokens(), tail_capacity);
+  }
+
   void cut_whole(const Method& method, const at::Tensor& counts, std::vector<KeepSet>& kept,
                  std::vector<CompactLayer>& layers) {
     const auto& layer_scores = scores_of(method);
     const auto& layer_measures = selector_measures(method);
-    std::optional<CompactCache> whole;  // asked for by unit costs alone: all but one unit stay
+    std::optional<CompactCache> uncut;  // asked for by unit costs alone: all but one unit stay
     for (size_t l = 0; l < layer_scores.size(); ++l) {
       const auto layer = static_cast<int64_t>(l);
-      if (counts[layer].min().item<int64_t>() == prompt.tokens()) {  // nothing to cut: share it
-        kept.push_back(keep_all(model.config().kv_heads, prompt.tokens()));
-        if (!whole) whole = prompt.cache.sealed(/*tail_capacity=*/0);
-        layers.push_back(whole->layer(layer).prefix);
+      if (counts[layer].min().item<int64_t>() == tokens()) {  // nothing to cut: share it
+        kept.push_back(keep_all(model.config().kv_heads, tokens()));
+        if (!uncut) uncut = whole(/*tail_capacity=*/0);
+        layers.push_back(uncut->layer(layer).prefix);
         continue;
       }
       kept.emplace_back();
@@ -178,10 +187,10 @@ void Compressor::Impl::cut_chunks(const Method& method, int64_t budget_tokens,
   std::vector<std::vector<CompactLayer>> layer_parts(all_layers);
   std::vector<int64_t> starts;
   int64_t given = 0;
-  for (int64_t first = 0; first < prompt.tokens(); first += method.chunk_tokens) {
-    const int64_t count = std::min(method.chunk_tokens, prompt.tokens() - first);
+  for (int64_t first = 0; first < tokens(); first += method.chunk_tokens) {
+    const int64_t count = std::min(method.chunk_tokens, tokens() - first);
     // So that the parts add up to the budget, whatever the rounding.
-    const int64_t budget = budget_tokens * (first + count) / prompt.tokens() - given;
+    const int64_t budget = budget_tokens * (first + count) / tokens() - given;
     given += budget;
     const int64_t least = method.needs().min_budget_tokens;
     require(budget >= least, Kind::config,
@@ -210,21 +219,20 @@ void Compressor::Impl::cut_chunks(const Method& method, int64_t budget_tokens,
 }
 
 Compressor::Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts,
-                       uint64_t seed)
-    : impl_(new Impl{model, prompt, facts, seed}) {}
+                       uint64_t seed, int64_t lead_tokens)
+    : impl_(new Impl{model, prompt, facts, seed, lead_tokens}) {}
 
 Compressor::~Compressor() = default;
 
 Compression Compressor::compress(const Method& method, int64_t budget_tokens,
                                  int64_t tail_capacity) {
-  const auto& prompt = impl_->prompt;
-  if (method.is_full() || budget_tokens >= prompt.tokens()) {
-    return {{}, prompt.cache.sealed(tail_capacity), !method.is_full()};
+  if (method.is_full() || budget_tokens >= impl_->tokens()) {
+    return {{}, impl_->whole(tail_capacity), !method.is_full()};
   }
   const int64_t least = method.needs().min_budget_tokens;
   require(budget_tokens >= least, Kind::config,
           "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})",
-          method.name, budget_tokens, least, prompt.tokens());
+          method.name, budget_tokens, least, impl_->tokens());
 
   if (!method.compactor->is_costly()) return impl_->cut(method, budget_tokens, tail_capacity);
   // Asked again for each question about a document.
@@ -239,6 +247,15 @@ Compression Compressor::compress(const Method& method, int64_t budget_tokens,
 Compression Compressor::compress_to(const Method& method, const at::Tensor& counts,
                                     int64_t tail_capacity) {
   return impl_->cut_to(method, counts, tail_capacity);
+}
+
+CompactLayer Compressor::compress_layer(const Method& method, int64_t layer,
+                                        const at::Tensor& counts) {
+  const auto index = static_cast<size_t>(layer);
+  KeepSet keep;
+  return impl_->cut_layer(method, impl_->view(layer, method.needs().window_tokens),
+                          impl_->scores_of(method)[index], impl_->selector_measures(method)[index],
+                          counts, keep);
 }
 
 }  // namespace kvcal

@@ -1,69 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kvcal/profile/engine.hpp"
 
-#include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "engine/context.hpp"
 #include "engine/prompt_run.hpp"
-#include "engine/replay.hpp"
-#include "engine/sentences.hpp"
-#include "engine/study.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/statistics.hpp"
 
 namespace kvcal {
-namespace {
-
-Needs needs_of(std::span<const Variant> variants) {
-  Needs needs;
-  for (const auto& variant : variants) needs = needs | variant.method->needs();
-  return needs;
-}
-
-}  // namespace
-
-/// A context as the last sample left it: its prefill, and what the methods found out of it. The
-/// next question about the same context starts from here.
-struct Engine::Prepared {
-  uint64_t seed;
-  Prefilled prefilled;
-  Compressor compressor;
-
-  Prepared(const Model& model, const ProfileFacts& facts, Prefilled prefilled_, uint64_t seed_)
-      : seed(seed_), prefilled(std::move(prefilled_)), compressor(model, prefilled, facts, seed) {}
-};
 
 Engine::Engine(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
                ProfileFacts facts, const EngineOptions& options)
-    : model_(model),
-      tokenizer_(tokenizer),
-      chat_(chat),
-      facts_(std::move(facts)),
-      options_(options) {}
+    : reader_{model, tokenizer, chat}, facts_(std::move(facts)), options_(options) {}
 
 Engine::~Engine() = default;
 
-Engine::Prepared& Engine::prepare(const std::string& task, const Sample& sample,
-                                  const PromptTokens& prompt, std::span<const Variant> variants) {
+int64_t budget_tokens(const Variant& variant, int64_t prompt_tokens, const Model& model) {
+  if (variant.method->is_full()) return prompt_tokens;
+  return variant.budget->tokens(prompt_tokens, model.config(), model.element_bytes(),
+                                variant.method->bias_bytes());
+}
+
+void require_room(const Variant& variant, const PromptTokens& prompt, int64_t new_tokens,
+                  const ModelConfig& model, const std::string& where) {
+  const auto& method = *variant.method;
+  require(variant.visibility != Visibility::aware || !(method.is_windowed() || method.is_rewrite()),
+          Kind::config,
+          "method {}: what it makes of a document is made before a question is asked: need "
+          "--visibility agnostic or multi",
+          method.name);
+  // Positions of windows side by side end where one of them does.
+  const bool is_side_by_side =
+      method.is_windowed() && method.window_positions == WindowPositions::window;
+  const auto context = static_cast<int64_t>(prompt.context.size());
+  const int64_t taken = is_side_by_side ? std::min(context, method.window_tokens) : context;
+  const int64_t needed = taken + prompt.total() - context + new_tokens;
+  require(needed <= model.max_tokens, Kind::input,
+          "{}, method {}: {} prompt tokens + {} new ones = {}, the model takes {}{}", where,
+          method.name, needed - new_tokens, new_tokens, needed, model.max_tokens,
+          is_side_by_side ? "" : " (methods with window_positions: window take any length)");
+}
+
+Context& Engine::prepare(const std::string& task, const Sample& sample, const PromptTokens& prompt,
+                         std::span<const Variant> variants) {
   // Seeds are the sample's own, or its document's where the question is not seen: neither order nor
   // the other samples can change what is drawn.
   const bool is_of_document = !prompt.question.empty() && !sample.document.empty();
   const auto& owner = is_of_document ? sample.document : sample.id;
   const uint64_t seed = stable_hash(task + '/' + owner, options_.seed);
-  const Needs needs = needs_of(variants);
-  if (prepared_ && prepared_->prefilled.ids == prompt.context && prepared_->seed == seed &&
-      prepared_->prefilled.needs == needs) {
-    prepared_->prefilled.reused_tokens = prepared_->prefilled.tokens();
-    prepared_->prefilled.seconds = 0;
-    return *prepared_;
+  if (context_ && context_->serves(prompt.context, seed, variants)) {
+    context_->mark_reused();
+  } else {
+    auto next = std::make_unique<Context>(reader_, facts_, prompt.context, sample.chat, seed);
+    next->prefill_whole(variants, context_.get());
+    context_ = std::move(next);  // two prompts are held for the prefill alone
+    context_->gather();
   }
-  auto prefilled =
-      prefill(model_, prompt.context, needs, prepared_ ? &prepared_->prefilled : nullptr);
-  prepared_.reset();
-  replay(model_, prompt.context, ReplayText(tokenizer_, chat_, sample.chat), needs, prefilled);
-  if (needs.sentences) prefilled.sentences = number_sentences(tokenizer_, prompt.context);
-  study(model_, tokenizer_, chat_, sample.chat, needs, prefilled);
-  prepared_ = std::make_unique<Prepared>(model_, facts_, std::move(prefilled), seed);
-  return *prepared_;
+  return *context_;
 }
 
 std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sample,
@@ -79,17 +75,17 @@ std::vector<SampleRecord> Engine::run(const std::string& task, const Sample& sam
       filled.push_back(&records[i]);
     }
     if (chosen.empty()) continue;
-    const auto prompt = tokenize_prompt(sample, chat_, tokenizer_, visibility);
-    const int64_t needed = prompt.total() + sample.max_new_tokens;
-    require(needed <= model_.config().max_tokens, Kind::input,
-            "task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes {}", task,
-            sample.id, prompt.total(), sample.max_new_tokens, needed, model_.config().max_tokens);
-    Prepared& prepared = prepare(task, sample, prompt, variants);
-    PromptRun run(model_, tokenizer_, options_, sample, prompt, prepared.prefilled,
-                  prepared.compressor);
+    const auto prompt = tokenize_prompt(sample, reader_.chat, reader_.tokenizer, visibility);
+    const auto where = fmt::format("task {}, sample {}", task, sample.id);
+    for (const auto* variant : chosen) {
+      require_room(*variant, prompt, sample.max_new_tokens, reader_.model.config(), where);
+    }
+    Context& context = prepare(task, sample, prompt, variants);
+    if (visibility != Visibility::aware) context.prefill_windows(variants);
+    PromptRun run(reader_, options_, sample, prompt, context);
     run.run(chosen, filled, keep_sink);
   }
-  const std::string prompt_sha256 = sha256(prompt_text(sample, chat_));
+  const std::string prompt_sha256 = sha256(prompt_text(sample, reader_.chat));
   for (auto& record : records) record.task = task, record.prompt_sha256 = prompt_sha256;
   return records;
 }

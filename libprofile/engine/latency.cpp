@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/context.hpp"
 #include "engine/peak_memory.hpp"
-#include "engine/replay.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/measure_latency.hpp"
 #include "kvcal/profile/statistics.hpp"
@@ -40,22 +40,11 @@ class Measurement {
         options_(options),
         seed_(stable_hash(task + '/' + sample.id, options.seed)),
         prompt_(tokenize_prompt(sample, bench.chat, bench.tokenizer, variant.visibility)) {
-    const int64_t needed = prompt_.total() + options.new_tokens + 1;
-    const int64_t most = bench.model.config().max_tokens;
-    require(needed <= most, Kind::input,
-            "latency of task {}, sample {}: {} prompt tokens + {} new ones = {}, the model takes "
-            "{}",
-            task, sample.id, prompt_.total(), options.new_tokens + 1, needed, most);
+    require_room(variant, prompt_, options.new_tokens + 1, bench.model.config(),
+                 fmt::format("latency of task {}, sample {}", task, sample.id));
   }
 
   int64_t prompt_tokens() const { return prompt_.total(); }
-  int64_t budget_tokens() const {
-    const auto tokens = static_cast<int64_t>(prompt_.context.size());
-    if (variant_.budget == nullptr) return tokens;
-    const auto& model = bench_.model;
-    const auto element_bytes = static_cast<int64_t>(model.cache_options().dtype().itemsize());
-    return variant_.budget->tokens(tokens, model.config(), element_bytes);
-  }
 
   Repeat run() const {
     Repeat repeat;
@@ -75,14 +64,16 @@ class Measurement {
  private:
   /// The prefilled prompt is freed when this returns, as a server would.
   Ready prepare() const {
-    const Needs needs = variant_.method->needs();
-    auto prefilled = prefill(bench_.model, prompt_.context, needs);
-    replay(bench_.model, prompt_.context, ReplayText(bench_.tokenizer, bench_.chat, sample_.chat),
-           needs, prefilled);
+    const PromptReader reader{bench_.model, bench_.tokenizer, bench_.chat};
+    Context context(reader, bench_.facts, prompt_.context, sample_.chat, seed_);
+    const std::span<const Variant> alone(&variant_, 1);
+    context.prefill_whole(alone, nullptr);
+    context.gather();
+    context.prefill_windows(alone);
     const auto tail = static_cast<int64_t>(prompt_.question.size()) + options_.new_tokens + 1;
-    Compressor compressor(bench_.model, prefilled, bench_.facts, seed_);
-    auto compression = compressor.compress(*variant_.method, budget_tokens(), tail);
-    Ready ready{std::move(compression.cache), prefilled.last_logits};
+    auto compression = context.compress(variant_, tail);
+    Ready ready{std::move(compression.cache),
+                context.whole() ? context.whole()->last_logits : at::Tensor()};
     if (!prompt_.question.empty()) {
       ready.logits = bench_.model.forward(prompt_.question, ready.cache, LogitsWanted::last);
     }

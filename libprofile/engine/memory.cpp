@@ -33,7 +33,7 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
   std::set<std::string> parts;
   for (const auto& variant : variants) {
     needs = needs | variant.method->needs();
-    if (variant.method->is_full()) continue;
+    if (variant.method->scorer == nullptr) continue;
     parts.insert("scorer " + variant.method->scorer_key);
     parts.insert("selector " + variant.method->selector_key);
   }
@@ -63,6 +63,33 @@ int64_t token_bytes(const ModelConfig& model, const PromptShape& prompt) {
   return model.layers * model.kv_heads * model.entry_bytes(prompt.element_bytes);
 }
 
+/// For the next question about the same document.
+bool is_held(const Variant& variant) {
+  return variant.method->is_costly() || variant.method->is_windowed();
+}
+
+/// Tokens that are prefilled at once: 0 stands for the whole prompt.
+std::set<int64_t> windows_of(std::span<const Variant> variants) {
+  std::set<int64_t> windows;
+  for (const auto& variant : variants) windows.insert(variant.method->window_tokens);
+  return windows;
+}
+
+/// What the prefill of the whole prompt takes, or of a window of it. Windows come one after the
+/// other, the whole prompt is held beside them, and its predecessor for a moment.
+void add_prompt(const ModelConfig& model, const PromptShape& prompt,
+                std::span<const Variant> variants, int64_t window, MemoryPlan& plan) {
+  PromptShape part = prompt;
+  if (window > 0) part.tokens = std::min(window, prompt.tokens);
+  std::vector<Variant> of_window;
+  for (const auto& variant : variants) {
+    if (variant.method->window_tokens == window) of_window.push_back(variant);
+  }
+  plan.prompt += (window > 0 ? 1 : 2) * part.tokens * token_bytes(model, part);
+  plan.statistics += statistics_bytes(model, part, of_window);
+  plan.activations = std::max(plan.activations, activation_bytes(model, part));
+}
+
 }  // namespace
 
 int64_t parameter_count(const ModelConfig& model) {
@@ -71,29 +98,34 @@ int64_t parameter_count(const ModelConfig& model) {
   return embeddings + model.layers * (attention + 3 * model.hidden * model.intermediate);
 }
 
-int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
+int64_t kept_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
   int64_t kept = prompt.tokens;
+  const int64_t bias_bytes = variant.method->bias_bytes();
   if (!variant.method->is_full()) {
-    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes,
-                                  variant.method->bias_bytes());
+    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes, bias_bytes);
   }
-  const bool is_shared = kept >= prompt.tokens && variant.mask == nullptr;
-  const int64_t own = is_shared ? 0 : kept;
-  return (own + prompt.tail_tokens) * token_bytes(model, prompt) +
-         own * model.layers * model.kv_heads * variant.method->bias_bytes();
+  const bool is_shared =
+      kept >= prompt.tokens && variant.mask == nullptr && !variant.method->is_windowed();
+  if (is_shared) return 0;
+  return kept * (token_bytes(model, prompt) + model.layers * model.kv_heads * bias_bytes);
+}
+
+int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
+  const int64_t own = is_held(variant) ? 0 : kept_bytes(model, prompt, variant);
+  return own + prompt.tail_tokens * token_bytes(model, prompt);
 }
 
 MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,
                           std::span<const Variant> variants) {
   MemoryPlan plan;
   plan.weights = parameter_count(model) * prompt.element_bytes;
-  plan.prompt = 2 * prompt.tokens * token_bytes(model, prompt);
-  plan.statistics = statistics_bytes(model, prompt, variants);
-  plan.activations = activation_bytes(model, prompt);
+  for (const int64_t window : windows_of(variants))
+    add_prompt(model, prompt, variants, window, plan);
   for (const auto& variant : variants) {
     const int64_t bytes = variant_bytes(model, prompt, variant);
     plan.variants += bytes;
     plan.largest_variant = std::max(plan.largest_variant, bytes);
+    if (is_held(variant)) plan.compactions += kept_bytes(model, prompt, variant);
   }
   return plan;
 }

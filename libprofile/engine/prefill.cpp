@@ -3,6 +3,9 @@
 #include <chrono>
 
 #include "engine/prefill_statistics.hpp"
+#include "engine/replay.hpp"
+#include "engine/sentences.hpp"
+#include "engine/study.hpp"
 #include "kvcal/profile/engine.hpp"
 
 namespace kvcal {
@@ -76,6 +79,13 @@ Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs&
   prompt.snapshots = std::make_shared<PrefillSnapshots>(std::move(snapshots));
   prompt.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return prompt;
+}
+
+void gather_more(const PromptReader& reader, bool is_chat, Prefilled& prompt) {
+  const auto& [model, tokenizer, chat] = reader;
+  replay(model, prompt.ids, ReplayText(tokenizer, chat, is_chat), prompt.needs, prompt);
+  if (prompt.needs.sentences) prompt.sentences = number_sentences(tokenizer, prompt.ids);
+  study(model, tokenizer, chat, is_chat, prompt.needs, prompt);
 }
 
 }  // namespace kvcal

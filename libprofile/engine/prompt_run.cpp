@@ -26,23 +26,15 @@ std::vector<int32_t> entries_per_head(const CompactCache& cache) {
 
 }  // namespace
 
-PromptRun::PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
-                     const Sample& sample, const PromptTokens& prompt, const Prefilled& prefilled,
-                     Compressor& compressor)
-    : model_(model),
-      tokenizer_(tokenizer),
+PromptRun::PromptRun(const PromptReader& reader, const EngineOptions& options, const Sample& sample,
+                     const PromptTokens& prompt, Context& context)
+    : model_(reader.model),
+      tokenizer_(reader.tokenizer),
       options_(options),
       sample_(sample),
       prompt_(prompt),
-      prefilled_(prefilled),
-      compressor_(compressor) {
-  if (options.measures_fidelity) reference_ids_ = encode_reference(sample, tokenizer);
-}
-
-int64_t PromptRun::budget_of(const Variant& variant) const {
-  if (variant.method->is_full()) return prefilled_.tokens();
-  return variant.budget->tokens(prefilled_.tokens(), model_.config(), model_.element_bytes(),
-                                variant.method->bias_bytes());
+      context_(context) {
+  if (options.measures_fidelity) reference_ids_ = encode_reference(sample, tokenizer_);
 }
 
 /// Question, the last prompt token once more under a mask, and the answer with its stop token.
@@ -52,7 +44,7 @@ int64_t PromptRun::tail_capacity() const {
 
 int64_t PromptRun::bytes_of(const Variant& variant) const {
   return variant_bytes(model_.config(),
-                       {.tokens = prefilled_.tokens(),
+                       {.tokens = context_.tokens(),
                         .tail_tokens = tail_capacity(),
                         .element_bytes = model_.element_bytes()},
                        variant);
@@ -83,9 +75,8 @@ void PromptRun::run(std::span<const Variant* const> variants,
 /// Compresses, and feeds what comes between the compacted prompt and the answer.
 PromptRun::Sequence PromptRun::start(const Variant& variant, SampleRecord& record,
                                      const KeepSink& keep_sink) {
-  Sequence sequence{&variant, &record,
-                    compressor_.compress(*variant.method, budget_of(variant), tail_capacity()),
-                    prefilled_.last_logits};
+  Sequence sequence{&variant, &record, context_.compress(variant, tail_capacity()),
+                    context_.whole() ? context_.whole()->last_logits : at::Tensor()};
   auto& cache = sequence.compression.cache;
   if (keep_sink) keep_sink(sample_, variant, sequence.compression);
   describe(variant, sequence.compression, record);
@@ -98,7 +89,7 @@ PromptRun::Sequence PromptRun::start(const Variant& variant, SampleRecord& recor
   if (is_masked && question.empty()) {
     // Silencing begins with the last prompt token (CompressKV): it is fed again, in place of
     // itself.
-    cache = prefilled_.cache.sealed(tail_capacity(), prefilled_.tokens() - 1);
+    cache = context_.whole()->cache.sealed(tail_capacity(), context_.tokens() - 1);
     question = std::span(prompt_.context).last(1);
   }
   if (question.empty()) return sequence;
@@ -126,18 +117,18 @@ void PromptRun::describe(const Variant& variant, const Compression& compression,
   record.length = sample_.length;
   record.depth = sample_.depth;
   record.budget = variant.method->is_full() ? "full" : variant.budget->text();
-  record.prompt_tokens = prefilled_.tokens();
-  record.budget_tokens = budget_of(variant);
+  record.prompt_tokens = context_.tokens();
+  record.budget_tokens = budget_tokens(variant, context_.tokens(), model_);
   record.kept_per_head = entries_per_head(compression.cache);
   for (int32_t entries : record.kept_per_head) record.kept_entries += entries;
   record.kept_bytes = compression.cache.prefix_bytes();
-  record.full_bytes = prefilled_.tokens() * config.layers * config.kv_heads *
+  record.full_bytes = context_.tokens() * config.layers * config.kv_heads *
                       config.entry_bytes(model_.element_bytes());
   record.uncompressed = compression.is_uncompressed;
   record.is_exact = variant.method->is_exact();
   record.references = sample_.references;
-  record.prefill_s = prefilled_.seconds;
-  record.reused_tokens = prefilled_.reused_tokens;
+  record.prefill_s = context_.prefill_seconds(variant);
+  record.reused_tokens = context_.reused_tokens(variant);
 }
 
 void PromptRun::run_batch(std::vector<Sequence>& batch) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/context.hpp"
 #include "kvcal/profile/engine.hpp"
 
 namespace kvcal {
@@ -14,9 +15,8 @@ namespace kvcal {
 class PromptRun {
  public:
   /// All arguments outlive the run.
-  PromptRun(const Model& model, const Tokenizer& tokenizer, const EngineOptions& options,
-            const Sample& sample, const PromptTokens& prompt, const Prefilled& prefilled,
-            Compressor& compressor);
+  PromptRun(const PromptReader& reader, const EngineOptions& options, const Sample& sample,
+            const PromptTokens& prompt, Context& context);
 
   /// @param records  one a variant, filled but for the task's name
   void run(std::span<const Variant* const> variants, std::span<SampleRecord* const> records,
@@ -39,7 +39,6 @@ class PromptRun {
   bool answers(const Variant& variant) const {
     return options_.generates || variant.is_reference();
   }
-  int64_t budget_of(const Variant& variant) const;
   int64_t tail_capacity() const;
   int64_t bytes_of(const Variant& variant) const;
   Sequence start(const Variant& variant, SampleRecord& record, const KeepSink& keep_sink);
@@ -52,8 +51,7 @@ class PromptRun {
   const EngineOptions& options_;
   const Sample& sample_;
   const PromptTokens& prompt_;
-  const Prefilled& prefilled_;
-  Compressor& compressor_;
+  Context& context_;
   std::vector<int64_t> reference_ids_;  // of the first reference, cut to max_new_tokens
   std::optional<FullAnswer> full_answer_;
 };

@@ -4,15 +4,13 @@
 #include <algorithm>
 
 #include "engine/reference_observer.hpp"
+#include "engine/rewrite.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/yaml.hpp"
 
 namespace kvcal {
 namespace {
-
-/// Less room than this behind the prompt is no room for an answer.
-constexpr int64_t kLeastAnswerTokens = 16;
 
 int64_t whole_number(const YamlMap& map, const std::string& key) {
   const std::string text = map.text(key);
@@ -22,38 +20,6 @@ int64_t whole_number(const YamlMap& map, const std::string& key) {
           map.where(key), key, text);
   return std::stoll(text);
 }
-
-/// Asks one prompt several things, each as if it was the first.
-class Student {
- public:
-  Student(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat,
-          const StudyPlan& plan, bool is_chat)
-      : model_(model), tokenizer_(tokenizer), plan_(plan) {
-    turn_ = is_chat && !chat.suffix().empty() ? chat.suffix() : "\n";
-  }
-
-  std::string ask(const std::string& request, const Prefilled& prompt, LayerObserver& observer) {
-    const auto ids = tokenizer_.encode("\n\n" + request + turn_, /*add_special_tokens=*/false);
-    const auto fed = static_cast<int64_t>(ids.size());
-    const auto& config = model_.config();
-    const int64_t room = config.max_tokens - prompt.tokens() - fed;
-    require(room >= kLeastAnswerTokens, Kind::input,
-            "{}: to study a prompt of {} tokens takes {} + {} more, the model takes {}",
-            config.name, prompt.tokens(), fed, kLeastAnswerTokens, config.max_tokens);
-    const int64_t answer_tokens = std::min(plan_.answer_tokens, room);
-    auto cache = prompt.cache.sealed(fed + answer_tokens);
-    const auto logits = model_.forward(ids, cache, LogitsWanted::last, &observer);
-    const auto answer =
-        generate(model_, cache, logits, answer_tokens, {config.stop_ids}, &observer);
-    return tokenizer_.decode(answer.ids);
-  }
-
- private:
-  const Model& model_;
-  const Tokenizer& tokenizer_;
-  const StudyPlan& plan_;
-  std::string turn_;  // end of the user's turn, start of the assistant's
-};
 
 }  // namespace
 
@@ -98,13 +64,15 @@ void study(const Model& model, const Tokenizer& tokenizer, const ChatFormat& cha
   if (needs.study_queries == 0) return;
   ReferenceObserver observer(&LayerStatistics::study_queries, needs.study_queries,
                              prompt.statistics);
-  Student student(model, tokenizer, chat, plan, is_chat);
-  for (const auto& request : plan.requests) student.ask(request, prompt, observer);
+  const PromptReader reader{model, tokenizer, chat};
+  // Each is asked as if it was the first.
+  const auto answer_to = [&](const std::string& request) {
+    return tokenizer.decode(ask(reader, is_chat, request, plan.answer_tokens, prompt, &observer));
+  };
+  for (const auto& request : plan.requests) answer_to(request);
   if (plan.questions.empty()) return;
-  const auto list = student.ask(plan.questions, prompt, observer);
-  for (const auto& question : split_questions(list, plan.most_questions)) {
-    student.ask(question, prompt, observer);
-  }
+  const auto questions = split_questions(answer_to(plan.questions), plan.most_questions);
+  for (const auto& question : questions) answer_to(question);
 }
 
 }  // namespace kvcal

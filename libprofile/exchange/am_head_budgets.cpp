@@ -3,7 +3,7 @@
 ///
 /// Source   arXiv:2602.16284, the authors' `head_budget_optimization/`.
 /// Form     {"L<layer>H<KV head>": share}: all KV heads, shares sum to 1.
-/// Stores   shares as they stand.
+/// Stores   shares as they stand. Writes them, or those that follow from measured influence.
 /// Differs  the authors let a missing head take the uniform share; here a file has to name all.
 /// Checked  unit/exchange_test.cpp.
 #include <cmath>
@@ -36,7 +36,11 @@ std::string read(const std::filesystem::path& file, const std::string&, Profile&
 }
 
 std::vector<ExportedFile> write(const Profile& profile, const std::string&) {
-  const auto& shares = part_of(profile.kv_head_shares, "table of KV head shares");
+  // A measured profile has curves, from which the shares follow.
+  const auto curves = profile.facts().kv_head_influence;
+  const auto shares = !profile.kv_head_shares && curves
+                          ? influence_shares(*curves)
+                          : part_of(profile.kv_head_shares, "table of KV head shares");
   const auto names = names_of(profile.model.layers, profile.model.kv_heads, kv_head_name);
   nlohmann::ordered_json root;
   for (size_t i = 0; i < names.size(); ++i) root[names[i]] = shares[i];

@@ -18,18 +18,22 @@ std::string optional_number(const std::optional<double>& value, const char* form
 
 std::string row(const Cell& cell) {
   const bool is_baseline = cell.budget == "full" && !is_masked(cell.mask);
-  return fmt::format("| {} | {:.1f}% | {} | {} | {} | {} | {} | {} |\n",
+  return fmt::format("| {} | {:.1f}% | {} | {} | {} | {} | {} | {} | {} |\n",
                      escape_markdown(variant_name(cell)), 100 * cell.budget_fraction,
                      format_bytes(cell.kept_bytes), cell.n, format_score(cell.score),
                      format_interval(cell.ci_low, cell.ci_high),
                      is_baseline ? "" : optional_number(cell.paired_delta, "{:+.3f}"),
-                     optional_number(cell.kl, "{:.3f}"));
+                     optional_number(cell.kl, "{:.3f}"),
+                     cell.kl_ci_low && cell.kl_ci_high && !is_baseline
+                         ? fmt::format("{:.3f} .. {:.3f}", *cell.kl_ci_low, *cell.kl_ci_high)
+                         : "");
 }
 
 std::string table(const Panel& panel) {
   std::string text = fmt::format(
-      "\n**{}** ({})\n\n| variant | share | kept | n | score | 95% interval | to full | KL |\n"
-      "| --- | ---: | ---: | ---: | ---: | :---: | ---: | ---: |\n",
+      "\n**{}** ({})\n\n| variant | share | kept | n | score | 95% interval | to full | KL | its "
+      "interval |\n"
+      "| --- | ---: | ---: | ---: | ---: | :---: | ---: | ---: | :---: |\n",
       escape_markdown(panel.title()), escape_markdown(panel.metric));
   if (panel.full != nullptr) text += row(*panel.full);
   for (const auto* cell : panel.variants) text += row(*cell);

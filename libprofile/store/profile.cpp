@@ -182,6 +182,10 @@ ProfileFacts Profile::facts() const {
                                                streaming->sink_tokens, streaming->recent_tokens};
   }
   if (prune_table) facts.prune_table = nested(*prune_table, model.kv_heads);
+  if (kv_head_influence) {
+    auto [ratios, losses] = curves_of(*kv_head_influence);
+    facts.kv_head_influence = InfluenceCurves{std::move(ratios), std::move(losses)};
+  }
   if (kv_head_shares) facts.kv_head_shares = rows_of(*kv_head_shares, model.kv_heads);
   return facts;
 }
@@ -204,6 +208,7 @@ Profile merge(std::span<const Profile> profiles) {
     }
     merge_costs(merged.layer_costs, next.layer_costs, next);
     merge_costs(merged.kv_head_costs, next.kv_head_costs, next);
+    merge_costs(merged.kv_head_influence, next.kv_head_influence, next);
     merge_part(merged.streaming, next.streaming, "streaming pattern", next);
     merge_part(merged.prune_table, next.prune_table, "prune table", next);
     merge_part(merged.kv_head_shares, next.kv_head_shares, "table of KV head shares", next);

@@ -217,6 +217,7 @@ std::vector<ProfileDifference> differences(const Profile& a, const Profile& b) {
   compare_budgets(a, b, found);
   compare_part("layer costs", a.layer_costs, b.layer_costs, found);
   compare_part("KV head costs", a.kv_head_costs, b.kv_head_costs, found);
+  compare_part("KV head influence", a.kv_head_influence, b.kv_head_influence, found);
   compare_part("streaming pattern", a.streaming, b.streaming, found);
   compare_part("prune table", a.prune_table, b.prune_table, found);
   compare_part("KV head shares", a.kv_head_shares, b.kv_head_shares, found);

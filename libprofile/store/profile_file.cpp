@@ -21,6 +21,7 @@ constexpr std::string_view kSharesPath = "/tables/kv_head_shares";
 constexpr std::string_view kSelectionPath = "/selection";
 constexpr std::string_view kLayerCostPath = "/layers/kl";
 constexpr std::string_view kKvHeadCostPath = "/kv_heads/utility";
+constexpr std::string_view kInfluencePath = "/kv_heads/influence";
 
 /// Who is asked to put a value right: the owner of the file on load, we on save.
 struct Place {
@@ -106,21 +107,23 @@ void check_heads(const std::string& path, const HeadScores& scores, const ModelI
 void check_budget(const std::string& path, int64_t budget_tokens,
                   const std::vector<int64_t>& budget, const ModelIdentity& model,
                   const Place& place) {
-  require_numbers(budget, {model.layers, model.kv_heads}, 1, path, place);
+  require_numbers(budget, {model.layers, model.kv_heads}, 0, path, place);
   const int64_t total = std::accumulate(budget.begin(), budget.end(), int64_t{0});
   const int64_t need = budget_tokens * model.layers * model.kv_heads;
   require(total == need, place.kind, "{}: {} sums to {}, need budget x layers x kv_heads = {}",
           place.file, path, total, need);
 }
 
-void check_costs(const std::optional<UnitCosts>& costs, int64_t units, std::string_view path,
-                 const Place& place) {
+/// @param has_whole  the last point is a unit that keeps everything
+void check_costs(const std::optional<UnitCosts>& costs, int64_t units, bool has_whole,
+                 std::string_view path, const Place& place) {
   if (!costs) return;
   const auto points = static_cast<int64_t>(costs->shares.size());
   const bool is_ascending = std::is_sorted(costs->shares.begin(), costs->shares.end());
-  require(points >= 2 && is_ascending && costs->shares.front() > 0 && costs->shares.back() == 1,
-          place.kind, "{}: {}/shares are not two or more ascending numbers above 0 up to 1",
-          place.file, path);
+  const bool ends_well =
+      points > 0 && (has_whole ? costs->shares.back() == 1 : costs->shares.back() <= 1);
+  require(points >= 2 && is_ascending && costs->shares.front() > 0 && ends_well, place.kind,
+          "{}: {}/shares are not two or more ascending numbers above 0 up to 1", place.file, path);
   require_count(costs->count, std::string(path), place);
   require_numbers(costs->sum, {units, points}, -std::numeric_limits<double>::infinity(),
                   fmt::format("{}/sum", path), place);
@@ -128,8 +131,10 @@ void check_costs(const std::optional<UnitCosts>& costs, int64_t units, std::stri
 
 void check_tables(const Profile& profile, const Place& place) {
   const ModelIdentity& model = profile.model;
-  check_costs(profile.layer_costs, model.layers, kLayerCostPath, place);
-  check_costs(profile.kv_head_costs, model.layers * model.kv_heads, kKvHeadCostPath, place);
+  const int64_t kv_heads = model.layers * model.kv_heads;
+  check_costs(profile.layer_costs, model.layers, true, kLayerCostPath, place);
+  check_costs(profile.kv_head_costs, kv_heads, true, kKvHeadCostPath, place);
+  check_costs(profile.kv_head_influence, kv_heads, false, kInfluencePath, place);
   if (const auto& streaming = profile.streaming) {
     require_shares(streaming->retrieval, {model.layers, model.kv_heads},
                    fmt::format("{}/retrieval", kStreamingPath), place);
@@ -267,6 +272,7 @@ void read_tables(const Hdf5Reader& reader, Profile& profile) {
   const auto& model = profile.model;
   profile.layer_costs = read_costs(reader, kLayerCostPath, model.layers);
   profile.kv_head_costs = read_costs(reader, kKvHeadCostPath, model.layers * model.kv_heads);
+  profile.kv_head_influence = read_costs(reader, kInfluencePath, model.layers * model.kv_heads);
   const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
   if (const std::string path(kStreamingPath); reader.has(path)) {
     profile.streaming = {reader.read<double>(path + "/retrieval", by_head),
@@ -326,6 +332,7 @@ void write_costs(Hdf5Writer& writer, std::string_view where,
 void write_tables(Hdf5Writer& writer, const Profile& profile) {
   write_costs(writer, kLayerCostPath, profile.layer_costs);
   write_costs(writer, kKvHeadCostPath, profile.kv_head_costs);
+  write_costs(writer, kInfluencePath, profile.kv_head_influence);
   const Hdf5Shape by_head = {profile.model.layers, profile.model.kv_heads};
   if (const auto& streaming = profile.streaming) {
     const std::string path(kStreamingPath);
@@ -345,8 +352,8 @@ void write_tables(Hdf5Writer& writer, const Profile& profile) {
 bool is_own(const std::string& path) {
   return path == "/heads" || path == "/layers/error" || path.starts_with("/budgets") ||
          path == "/history" || path == kSelectionPath || path == kLayerCostPath ||
-         path == kKvHeadCostPath || path == kStreamingPath || path == kPrunePath ||
-         path == kSharesPath;
+         path == kKvHeadCostPath || path == kInfluencePath || path == kStreamingPath ||
+         path == kPrunePath || path == kSharesPath;
 }
 
 /// Groups that hold parts of ours beside unknown ones.

@@ -124,6 +124,26 @@ std::optional<double> mean_measured(const RecordGroup& group, Value&& value) {
   return if_number(mean_of(measured));
 }
 
+/// Documents are drawn together; where there is only one, its questions are, one by one.
+std::vector<int64_t> clusters_of(const RecordGroup& group) {
+  const auto documents = document_clusters(group);
+  const bool is_one = std::all_of(documents.begin(), documents.end(),
+                                  [&](int64_t document) { return document == documents.front(); });
+  return is_one ? std::vector<int64_t>() : documents;
+}
+
+void bound_kl(Cell& cell, const RecordGroup& group, uint64_t seed) {
+  RecordGroup measured;
+  std::vector<double> values;
+  for (const auto* record : group) {
+    if (std::isnan(record->kl)) continue;
+    measured.push_back(record);
+    values.push_back(record->kl);
+  }
+  const Interval interval = bootstrap_mean(values, clusters_of(measured), 0.95, 2000, seed);
+  cell.kl_ci_low = if_number(interval.low), cell.kl_ci_high = if_number(interval.high);
+}
+
 void measure_fidelity(Cell& cell, const RecordGroup& group) {
   cell.kl = mean_measured(group, [](const auto& r) { return r.kl; });
   cell.top1_agreement = mean_measured(group, [](const auto& r) { return r.top1_agreement; });
@@ -156,6 +176,7 @@ Cell cell_of(const RecordGroup& all, const ModelIdentity& model, const Yardstick
   cell.score = mean_of(scores), cell.ci_low = interval.low, cell.ci_high = interval.high;
   measure_sizes(cell, group, model);
   measure_fidelity(cell, group);
+  bound_kl(cell, group, seed);
   cell.parsed = mean_measured(group, [](const auto& r) { return r.parsed; });
   measure_speed(cell, group);
   for (const auto* record : group) cell.is_exact &= record->is_exact;

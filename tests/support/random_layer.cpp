@@ -84,6 +84,8 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
   profile.layer_costs = CostCurves{points, std::vector(per_layer, losses)};
   profile.kv_head_costs =
       CostCurves{points, std::vector(per_layer * static_cast<size_t>(kv_heads), losses)};
+  profile.kv_head_influence =
+      InfluenceCurves{points, std::vector(per_layer * static_cast<size_t>(kv_heads), losses)};
   profile.streaming_pattern = {std::vector(per_layer, retrieval), 2, 4};
   std::vector<double> shares;  // rise with the KV head too
   const auto all = static_cast<double>(kv_heads * (kv_heads + 1) / 2 * layers);

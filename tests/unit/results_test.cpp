@@ -146,6 +146,23 @@ TEST(Results, SamplesOfOneDocumentAreOneCluster) {
   EXPECT_TRUE(std::isnan(summarise(results, 1)[1].ci_low)) << "one cluster has no spread";
 }
 
+TEST(Results, TheIntervalOfKlIsOverDocumentsOrOverTheQuestionsOfTheOnlyOne) {
+  Results results = small_results();
+  const double kl[] = {0.2, 0.4, 0.9};  // of samples a, b, c
+  for (size_t i = 0; i < 3; ++i) {
+    results.records[2 * i + 1].kl = kl[i];
+    for (size_t variant : {0, 1}) results.records[2 * i + variant].document = "book";
+  }
+  Cell cell = summarise(results, 1)[1];
+  EXPECT_NEAR(*cell.kl, 0.5, 1e-12);
+  EXPECT_NEAR(*cell.kl_ci_low, 0.2, 1e-12);  // three times sample a
+  EXPECT_NEAR(*cell.kl_ci_high, 0.9, 1e-12);
+  for (size_t variant : {4, 5}) results.records[variant].document = "another book";
+  cell = summarise(results, 1)[1];
+  EXPECT_NEAR(*cell.kl_ci_low, 0.3, 1e-12);  // twice the book of a and b
+  EXPECT_NEAR(*cell.kl_ci_high, 0.9, 1e-12);
+}
+
 TEST(Results, WithoutAFullCacheNothingIsPaired) {
   Results results = small_results();
   std::erase_if(results.records, [](const auto& r) { return r.method == "full"; });

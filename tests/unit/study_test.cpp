@@ -66,7 +66,7 @@ TEST_F(StudyTest, IsTheSameEachTimeAndLeavesThePromptAlone) {
 TEST_F(StudyTest, APromptThatFillsTheModelIsRefused) {
   const StudyPlan plan{{"Sum up."}, "", 0, 8};
   const auto text = test::error_text(Kind::input, [&] { studied(1010, 10, plan); });
-  EXPECT_NE(text.find("to study a prompt of 1010 tokens takes"), std::string::npos) << text;
+  EXPECT_NE(text.find("to ask about a prompt of 1010 tokens takes"), std::string::npos) << text;
 }
 
 TEST_F(StudyTest, ThePlanOfTheProjectLoadsAndABadOneIsRefused) {

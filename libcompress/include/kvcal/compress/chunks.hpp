@@ -18,6 +18,13 @@ bool can_be_chunked(const Needs& needs);
 /// Tokens first .. first + count - 1, with the reference queries of all.
 LayerView slice(const LayerView& view, int64_t first, int64_t count);
 
+/// The tokens from `count` on, with all that is known of them: the first ones were fed for the sake
+/// of the others. Statistics keep what the first ones took part in.
+LayerView without_first(const LayerView& view, int64_t count);
+
+/// All of them, in each KV head.
+KeepSet keep_all(int64_t kv_heads, int64_t tokens);
+
 /// Entries of each KV head one layer after the other; zero bias where only some layers have any.
 CompactLayer concatenate(std::span<const CompactLayer> layers);
 

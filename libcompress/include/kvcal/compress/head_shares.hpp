@@ -35,6 +35,9 @@ double average_loss(const InfluenceCurves& curves, std::span<const double> share
 std::vector<double> swap_shares(const InfluenceCurves& curves, std::span<const double> targets,
                                 double step = 0.001);
 
+/// swap_shares over the authors' targets, 1, 2, 5 and 10 %: good shares whatever the budget.
+std::vector<double> influence_shares(const InfluenceCurves& curves);
+
 /// The same for one overall ratio: ratios of the heads, mean `target`, at most the last measured
 /// one.
 std::vector<double> swap_ratios(const InfluenceCurves& curves, double target, double step = 0.001);

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "kvcal/compress/head_shares.hpp"
 #include "kvcal/compress/reference_queries.hpp"
 
 namespace kvcal {
@@ -50,6 +51,8 @@ struct ProfileFacts {
   std::optional<std::vector<std::vector<std::vector<double>>>> prune_table;
   /// [layers][kv_heads] share of all kept entries, sum 1 (Attention Matching).
   std::optional<std::vector<std::vector<double>>> kv_head_shares;
+  /// Heads: layer * kv_heads + KV head (Attention Matching).
+  std::optional<InfluenceCurves> kv_head_influence;
 };
 
 /// What the engine must gather, and what the run must bring, before a method can work.
@@ -72,6 +75,7 @@ struct Needs {
   bool streaming_pattern = false;         ///< ProfileFacts::streaming_pattern
   bool prune_table = false;               ///< ProfileFacts::prune_table
   bool kv_head_shares = false;            ///< ProfileFacts::kv_head_shares
+  bool kv_head_influence = false;         ///< ProfileFacts::kv_head_influence
   int64_t min_budget_tokens = 1;  ///< smallest budget per layer and KV head that can be honoured
 
   /// Both: the larger of each number, either of each claim.

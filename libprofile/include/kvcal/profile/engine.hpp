@@ -75,6 +75,18 @@ struct Prefilled {
 Prefilled prefill(const Model& model, std::span<const int64_t> ids, const Needs& needs,
                   const Prefilled* previous = nullptr);
 
+/// A model with what makes tokens of text. All outlive who holds it.
+struct PromptReader {
+  const Model& model;
+  const Tokenizer& tokenizer;
+  const ChatFormat& chat;
+};
+
+/// What a prompt's needs ask for beyond its prefill, in passes of their own: replay, sentences,
+/// self-study.
+/// @param is_chat  the prompt is the open user's turn of the chat format
+void gather_more(const PromptReader& reader, bool is_chat, Prefilled& prompt);
+
 /// What a method keeps of a prefilled prompt.
 struct Compression {
   std::vector<KeepSet> kept;  ///< [layers]; empty when nothing was cut
@@ -85,8 +97,11 @@ struct Compression {
 /// Scores of one prompt by scorer and parameters, so that budgets and methods share them.
 class Compressor {
  public:
-  /// @param seed  of run and sample, see LayerView::seed
-  Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts, uint64_t seed);
+  /// @param seed         of run and sample, see LayerView::seed
+  /// @param lead_tokens  first tokens that were fed for the others' sake: neither looked at nor
+  /// kept
+  Compressor(const Model& model, const Prefilled& prompt, const ProfileFacts& facts, uint64_t seed,
+             int64_t lead_tokens = 0);
   ~Compressor();
 
   /// Keeps exactly budget_tokens * layers * kv_heads entries (unless the method says of itself that
@@ -98,6 +113,10 @@ class Compressor {
   /// Keeps what `counts` says, by the method's scores and selector; its allocator has no say.
   /// @param counts  [layers, kv_heads] i64 on the CPU, each in 1 .. tokens
   Compression compress_to(const Method& method, const at::Tensor& counts, int64_t tail_capacity);
+
+  /// The same of one layer alone.
+  /// @param counts  [kv_heads]
+  CompactLayer compress_layer(const Method& method, int64_t layer, const at::Tensor& counts);
 
  private:
   struct Impl;
@@ -154,6 +173,15 @@ struct Variant {
   bool is_reference() const { return method->is_full() && mask == nullptr; }
 };
 
+/// Entries that a variant keeps per layer and KV head on average; all for the full cache.
+int64_t budget_tokens(const Variant& variant, int64_t prompt_tokens, const Model& model);
+
+/// @param where  for messages: "task .., sample .."
+/// @throws Error{config} the variant is to see a question that its method cannot
+///         Error{input}  prompt and new tokens are longer than the model
+void require_room(const Variant& variant, const PromptTokens& prompt, int64_t new_tokens,
+                  const ModelConfig& model, const std::string& where);
+
 /// How far a variant's distribution is from the full cache's, token by token of a given answer
 /// (teacher forcing). NaN where it was not measured.
 struct Fidelity {
@@ -180,6 +208,8 @@ struct EngineOptions {
   int64_t variant_bytes = std::numeric_limits<int64_t>::max();
 };
 
+class Context;
+
 class Engine {
  public:
   Engine(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat, ProfileFacts facts,
@@ -193,16 +223,13 @@ class Engine {
                                 std::span<const Variant> variants, const KeepSink& keep_sink = {});
 
  private:
-  struct Prepared;
-  Prepared& prepare(const std::string& task, const Sample& sample, const PromptTokens& prompt,
-                    std::span<const Variant> variants);
+  Context& prepare(const std::string& task, const Sample& sample, const PromptTokens& prompt,
+                   std::span<const Variant> variants);
 
-  const Model& model_;
-  const Tokenizer& tokenizer_;
-  const ChatFormat& chat_;
+  PromptReader reader_;
   ProfileFacts facts_;
   EngineOptions options_;
-  std::unique_ptr<Prepared> prepared_;  ///< of the last context
+  std::unique_ptr<Context> context_;  ///< the last one; the next question may be about it
 };
 
 }  // namespace kvcal

@@ -18,6 +18,12 @@ namespace kvcal {
 
 struct Profile;
 
+/// Where the keys of a window end up that was prefilled by itself, at positions from 0 on.
+enum class WindowPositions {
+  document,  ///< turned to where their tokens stand in the document; it has to fit the model
+  window     ///< where they are, those of all windows side by side (arXiv:2212.10947); any length
+};
+
 /// The full cache is a method without scorer: nothing is cut.
 struct Method {
   std::string name;
@@ -31,16 +37,29 @@ struct Method {
   std::string selection;  ///< takes its parts from this selection of the profile; empty: from YAML
   /// Tokens that are compacted by themselves, one chunk after the other; 0: the whole prompt.
   int64_t chunk_tokens = 0;
+  /// Tokens that are prefilled and compacted by themselves, so that no more are ever held whole;
+  /// 0: the whole prompt is prefilled.
+  int64_t window_tokens = 0;
+  WindowPositions window_positions = WindowPositions::document;
+  /// What the model is asked for; its answer is read in place of the context. Empty: nothing.
+  std::string rewrite_request;
   std::shared_ptr<const Scorer> scorer;        ///< null: keeps everything
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
   std::shared_ptr<const Selector> selector;    ///< null with scorer
   std::shared_ptr<const Compactor> compactor;  ///< null with scorer
 
-  bool is_full() const { return scorer == nullptr; }
+  bool is_full() const { return scorer == nullptr && !is_rewrite(); }
+  /// Keeps another text, not entries of the prompt.
+  bool is_rewrite() const { return !rewrite_request.empty(); }
+  bool is_windowed() const { return window_tokens > 0; }
+  /// What it makes of a document is held for the next question.
+  bool is_costly() const { return is_rewrite() || (scorer && compactor->is_costly()); }
   /// Keeps just the number of entries that was asked for.
-  bool is_exact() const { return is_full() || (allocator->is_exact() && selector->is_exact()); }
+  bool is_exact() const {
+    return is_full() || (scorer && allocator->is_exact() && selector->is_exact());
+  }
   /// Bytes of an entry besides its key and value.
-  int64_t bias_bytes() const { return !is_full() && compactor->has_bias() ? 4 : 0; }
+  int64_t bias_bytes() const { return scorer && compactor->has_bias() ? 4 : 0; }
   Needs needs() const;
   std::string resolved() const;  ///< YAML text of all parameters, defaults included
 };

@@ -62,11 +62,12 @@ struct LayerErrors {
   bool operator==(const LayerErrors&) const = default;
 };
 
-/// What keeping less costs, summed over prompts; one unit is cut at a time, all others are whole.
+/// What keeping less costs, summed over prompts; one unit changes at a time, all others keep what
+/// they have.
 struct UnitCosts {
   int64_t units = 0;           ///< layers, or layers * kv_heads
-  std::vector<double> shares;  ///< [points] of the prompt's tokens, ascending, last 1
-  std::vector<double> sum;     ///< [units, points] losses (selection_loss)
+  std::vector<double> shares;  ///< [points] of the prompt's tokens, ascending
+  std::vector<double> sum;     ///< [units, points] losses
   int64_t count = 0;           ///< prompts
   bool operator==(const UnitCosts&) const = default;
 };
@@ -127,7 +128,8 @@ struct Profile {
   std::map<std::string, LayerErrors> layer_errors;  ///< by dataset
   /// by allocator, then budget in tokens: [layers * kv_heads], row-major
   std::map<std::string, std::map<int64_t, std::vector<int64_t>>> budgets;
-  std::optional<UnitCosts> layer_costs, kv_head_costs;
+  std::optional<UnitCosts> layer_costs, kv_head_costs;  ///< all others whole; the last share is 1
+  std::optional<UnitCosts> kv_head_influence;           ///< all others cut (Attention Matching)
   std::optional<StreamingHeads> streaming;
   std::optional<PruneTable> prune_table;
   /// [layers, kv_heads] >= 0, sum 1: each KV head's share of all kept entries (Attention Matching).

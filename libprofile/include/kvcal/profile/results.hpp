@@ -137,6 +137,8 @@ struct Cell {
   std::string limit;  ///< kFloor, kCeiling or empty
   /// Means over the samples where they were measured.
   std::optional<double> kl, top1_agreement, answer_nll, full_answer_nll;
+  /// Of kl: over documents, or over the questions of the one document there is.
+  std::optional<double> kl_ci_low, kl_ci_high;
   std::optional<double> parsed;    ///< share of replies that the metric found an answer in
   double prefill_s = 0;            ///< mean over samples
   double decode_tokens_per_s = 0;  ///< all generated tokens / all decode time
@@ -160,7 +162,7 @@ struct Cell {
     v("wins", self.wins), v("ties", self.ties), v("losses", self.losses);
     v("p_value", self.p_value), v("p_holm", self.p_holm), v("random_delta", self.random_delta);
     v("random_ci_low", self.random_ci_low), v("random_ci_high", self.random_ci_high);
-    v("limit", self.limit);
+    v("limit", self.limit), v("kl_ci_low", self.kl_ci_low), v("kl_ci_high", self.kl_ci_high);
   }
 };
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Error: how far eviction moves each layer's attention output.
+///
+/// Source   arXiv:2508.02401 (CompressKV), offline.
+/// Rule     see measure_layer_error; sums over decode steps, by task.
+/// Part     /layers/error/<task>.
+/// Checked  unit/layer_budget_test.cpp, parity/layer_error_test.cpp.
+#include "kvcal/compress/error.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "kvcal/profile/layer_budget.hpp"
+#include "kvcal/profile/measure.hpp"
+
+namespace kvcal {
+namespace {
+
+class LayerErrorMeasure final : public Measure {
+ public:
+  explicit LayerErrorMeasure(const MeasureSetup& setup) : setup_(setup) {}
+
+  void run(const PromptReader& reader, const Sample& sample, Hdf5Writer& shard) const override {
+    write_layer_error(
+        shard, measure_layer_error(reader.model, reader.tokenizer, reader.chat, setup_.facts,
+                                   setup_.method, setup_.error_budget_tokens, sample, setup_.seed));
+  }
+
+  std::string add(const std::string& dataset, const Hdf5Reader& shard) override {
+    const auto sample = read_layer_error(shard, setup_.model.layers);
+    auto& errors = by_dataset_[dataset];
+    errors.sum.resize(sample.sum.size());
+    for (size_t l = 0; l < sample.sum.size(); ++l) errors.sum[l] += sample.sum[l];
+    errors.count += sample.steps;
+    latest_ = &errors;
+    return sample.prompt_sha256;
+  }
+
+  std::string estimate() const override {
+    const auto& sum = latest_->sum;
+    return fmt::format("most sensitive layer so far: {}",
+                       std::max_element(sum.begin(), sum.end()) - sum.begin());
+  }
+
+  void store(Profile& profile) const override {
+    for (const auto& [dataset, errors] : by_dataset_) {
+      require(errors.count > 0, Kind::input,
+              "task {}: no decode step was measured: every prompt is within {} tokens or got no "
+              "answer",
+              dataset, setup_.error_budget_tokens);
+      profile.layer_errors[dataset] = errors;
+    }
+  }
+
+ private:
+  MeasureSetup setup_;
+  std::map<std::string, LayerErrors> by_dataset_;
+  const LayerErrors* latest_ = nullptr;
+};
+
+bool holds(const Profile& profile, const std::string& dataset) {
+  return profile.layer_errors.contains(dataset);
+}
+
+}  // namespace
+
+extern constexpr MeasureInfo measure_error{
+    "error",
+    "CompressKV's, of each layer's output",
+    "compresskv",
+    false,
+    &Needs::layer_error,
+    [](const ProfileFacts& facts) { return facts.layer_error.has_value(); },
+    holds,
+    [](const MeasureSetup& setup) -> std::unique_ptr<Measure> {
+      return std::make_unique<LayerErrorMeasure>(setup);
+    }};
+
+}  // namespace kvcal
