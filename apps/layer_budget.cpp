@@ -26,6 +26,12 @@ int main(int argc, char** argv) {
     app.add_option("--error-budget", flags.error_budget_tokens, "tokens the method keeps per layer")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    app.add_option("--error-curve", flags.error_curve,
+                   "more budgets in tokens to measure the error at; those that the method cannot "
+                   "honour are left out")
+        ->delimiter(',')
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--measure", flags.measures,
                    "error (CompressKV's, of each layer's output), kl (the model's output when a "
                    "layer is cut alone), utility (the same of each KV head)")

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "kvcal/profile/layer_budget.hpp"
 #include "kvcal/profile/shards.hpp"
@@ -54,6 +55,8 @@ std::string most_sensitive(const std::vector<double>& sum) {
 void add(const LayerErrorSample& sample, LayerErrors& errors) {
   errors.sum.resize(sample.sum.size());
   for (size_t layer = 0; layer < sample.sum.size(); ++layer) errors.sum[layer] += sample.sum[layer];
+  errors.curve.resize(sample.curve.size());
+  for (size_t i = 0; i < sample.curve.size(); ++i) errors.curve[i] += sample.curve[i];
   errors.count += sample.steps;
 }
 
@@ -63,24 +66,32 @@ void remember_prompt(const std::string& digest_of_prompt, Profile& profile) {
   if (found == profile.prompts.end()) profile.prompts.push_back(digest);
 }
 
+/// Ascending, and none below what the method needs.
+std::vector<int64_t> curve_tokens_of(const LayerBudgetFlags& flags, const Method& method) {
+  const std::set<int64_t> wanted(flags.error_curve.begin(), flags.error_curve.end());
+  return {wanted.lower_bound(method.needs().min_budget_tokens), wanted.end()};
+}
+
 /// Runs what the shards lack and replaces the datasets' errors in the profile.
 void measure_errors(const LayerBudgetFlags& flags, const Method& method,
                     const std::vector<Dataset>& datasets, Session& session, Shards& shards,
                     int64_t& unit, Progress& progress, Profile& profile) {
   const auto facts = profile.facts();
+  const ErrorBudgets budgets{flags.error_budget_tokens, curve_tokens_of(flags, method)};
   for (const auto& dataset : datasets) {
     LayerErrors errors;
+    errors.curve_tokens = budgets.curve;
     for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
       LayerErrorSample sample;
       const auto make = [&] {
-        const auto made =
-            measure_layer_error(session.model(), session.tokenizer(), session.chat(), facts, method,
-                                flags.error_budget_tokens, dataset.task->sample(i),
-                                static_cast<uint64_t>(flags.shared.seed));
+        const auto made = measure_layer_error(session.model(), session.tokenizer(), session.chat(),
+                                              facts, method, budgets, dataset.task->sample(i),
+                                              static_cast<uint64_t>(flags.shared.seed));
         shards.write(unit, [&](Hdf5Writer& file) { write_layer_error(file, made); });
       };
       const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
-        sample = read_layer_error(file, session.config().layers);
+        sample = read_layer_error(file, session.config().layers,
+                                  static_cast<int64_t>(budgets.curve.size()));
       });
       add(sample, errors);
       remember_prompt(sample.prompt_sha256, profile);
@@ -203,7 +214,10 @@ std::string budgets_as_json(const Profile& profile) {
   json["format"] = "kvcal.layers/1";
   json["importance"] = importance_of(profile);
   for (const auto& [dataset, errors] : profile.layer_errors) {
-    json["errors"][dataset] = {{"sum", errors.sum}, {"steps", errors.count}};
+    json["errors"][dataset] = {{"sum", errors.sum},
+                               {"steps", errors.count},
+                               {"curve_tokens", errors.curve_tokens},
+                               {"curve", errors.curve}};
   }
   for (const auto& [allocator, by_budget] : profile.budgets) {
     for (const auto& [budget, kept] : by_budget)

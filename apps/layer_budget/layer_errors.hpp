@@ -15,6 +15,7 @@ struct LayerBudgetFlags {
   std::vector<std::string> task_params;
   std::string method = "compresskv";
   int64_t error_budget_tokens = 32;  // 24 selected + a window of 8: CompressKV's own measurement
+  std::vector<int64_t> error_curve{16, 64, 128, 256, 512};
   std::vector<std::string> measures{"error"};
   std::vector<double> shares{0.01, 0.02, 0.04, 0.08, 0.16, 0.4};
   std::string cost_method = "compresskv_wide";
