@@ -52,7 +52,7 @@ struct Method {
   bool is_exact() const;
   /// Bytes of an entry besides its key and value.
   int64_t bias_bytes() const { return !is_full() && compactor->has_bias() ? 4 : 0; }
-  Needs needs() const;  ///< of all settings
+  Needs needs() const;           ///< of all settings
   std::string resolved() const;  ///< YAML text of all parameters, defaults included
 };
 
