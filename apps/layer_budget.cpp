@@ -40,6 +40,12 @@ int main(int argc, char** argv) {
     app.add_option("--error-budget", flags.error_budget_tokens, "tokens the method keeps per layer")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    app.add_option("--error-curve", flags.error_curve,
+                   "more budgets in tokens to measure the error at; those that the method cannot "
+                   "honour are left out")
+        ->delimiter(',')
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--measure", flags.measures, measures_help())->delimiter(',');
     app.add_option("--cost-method", flags.cost_method,
                    "cuts the one layer or KV head (kl, utility: compresskv_wide; influence: "

@@ -108,7 +108,7 @@ void check_budgets(const EvalPlan& plan, const Session& session, const std::stri
     // Two bytes an element: the smallest cache, so that what passes here passes at any dtype.
     const int64_t budget =
         variant.budget->tokens(tokens, session.config(), 2, variant.method->bias_bytes());
-    const int64_t least = variant.method->needs().min_budget_tokens;
+    const int64_t least = variant.method->at(budget).needs().min_budget_tokens;
     require(budget >= tokens || budget >= least, Kind::config,
             "method {}: budget {} is {} tokens of the {} of {}, the method needs at least {}",
             variant.method->name, variant.budget->text(), budget, tokens, sample, least);

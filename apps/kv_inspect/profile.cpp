@@ -21,6 +21,24 @@ std::string show_heads(const std::string& kind, const HeadScores& scores) {
   return text + table.text();
 }
 
+/// Mean error of each layer at each budget of the curve.
+std::string show_error_curve(const std::string& dataset, const LayerErrors& errors) {
+  if (errors.curve_tokens.empty() || errors.count == 0) return "";
+  std::vector<std::string> columns{"layer"};
+  for (int64_t tokens : errors.curve_tokens) columns.push_back(fmt::format("{} tokens", tokens));
+  Table table(columns);
+  const size_t points = errors.curve_tokens.size();
+  for (size_t layer = 0; layer < errors.sum.size(); ++layer) {
+    std::vector<std::string> row{std::to_string(layer)};
+    for (size_t point = 0; point < points; ++point) {
+      const double sum = errors.curve[layer * points + point];
+      row.push_back(fmt::format("{:.4f}", sum / static_cast<double>(errors.count)));
+    }
+    table.add(row);
+  }
+  return fmt::format("\nlayer error by tokens kept, {}\n{}", dataset, table.text());
+}
+
 std::string show_layers(const Profile& profile) {
   std::string text = "\nlayer errors\n";
   for (const auto& [dataset, errors] : profile.layer_errors) {
@@ -31,7 +49,11 @@ std::string show_layers(const Profile& profile) {
   for (size_t layer = 0; layer < importance.size(); ++layer) {
     table.add({std::to_string(layer), fmt::format("{:.4f}", importance[layer])});
   }
-  return text + table.text();
+  text += table.text();
+  for (const auto& [dataset, errors] : profile.layer_errors) {
+    text += show_error_curve(dataset, errors);
+  }
+  return text;
 }
 
 std::string show_budgets(const Profile& profile) {
@@ -48,15 +70,25 @@ std::string show_budgets(const Profile& profile) {
   return "\nbudgets, entries per layer and KV head\n" + table.text();
 }
 
+std::string show_setting(const std::string& name, const Selection& chosen) {
+  // Older files do not say how many tokens that was.
+  const std::string tokens =
+      chosen.budget_tokens > 0 ? fmt::format(" ({:.0f} tokens)", chosen.budget_tokens) : "";
+  std::string text = fmt::format(
+      "\nselection {} at {}{}: loss {:.3f}, score {} (full {}) on {} held-out prompts of {}\n",
+      name, chosen.budgets, tokens, chosen.loss, format_score(chosen.score),
+      format_score(chosen.full_score), chosen.held_out, chosen.tasks);
+  if (!chosen.compared_with.empty()) {
+    text += fmt::format("{} there: loss {:.3f}, score {}\n", chosen.compared_with,
+                        chosen.default_loss, format_score(chosen.default_score));
+  }
+  return text + chosen.method;
+}
+
 std::string show_selections(const Profile& profile) {
   std::string text;
-  for (const auto& [name, chosen] : profile.selections) {
-    text += fmt::format(
-        "\nselection {}: loss {:.3f} ({} {:.3f}), score {} ({} {}, full {}) on {} held-out prompts "
-        "of {} at {}\n{}",
-        name, chosen.loss, chosen.compared_with, chosen.default_loss, format_score(chosen.score),
-        chosen.compared_with, format_score(chosen.default_score), format_score(chosen.full_score),
-        chosen.held_out, chosen.tasks, chosen.budgets, chosen.method);
+  for (const auto& [name, settings] : profile.selections) {
+    for (const auto& chosen : settings) text += show_setting(name, chosen);
   }
   return text;
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv_tune/tuning.hpp"
 
-#include <spdlog/spdlog.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "kv_tune/tune_report.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/shards.hpp"
+#include "kvcal/profile/statistics.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
+#include "shared/progress.hpp"
 #include "shared/session.hpp"
 #include "shared/yaml_flags.hpp"
 
@@ -26,10 +29,28 @@ struct PromptOfTask {
   Sample sample() const { return task->sample(index); }
 };
 
+/// Twice the same would be searched twice.
+void require_unique_budgets(const std::string& list) {
+  std::set<std::string> seen;
+  for (const auto& budget : parse_budgets(list)) {
+    require(seen.insert(budget.text()).second, Kind::config, "--budgets: {} is given twice",
+            budget.text());
+  }
+}
+
 struct Prompts {
   std::vector<std::unique_ptr<Task>> tasks;
   std::vector<PromptOfTask> tuning, held_out;
 };
+
+/// In an order that is drawn, so that the few prompts that all points see are a sample of all.
+void shuffle(std::vector<PromptOfTask>& prompts, uint64_t seed) {
+  std::vector<std::pair<uint64_t, PromptOfTask>> drawn;
+  for (size_t i = 0; i < prompts.size(); ++i) drawn.emplace_back(random_bits(seed, i), prompts[i]);
+  std::stable_sort(drawn.begin(), drawn.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t i = 0; i < prompts.size(); ++i) prompts[i] = std::move(drawn[i].second);
+}
 
 /// The last prompts of each task are held out: samples of a task come in order of grids that cover
 /// it, so both parts see all lengths and depths.
@@ -52,43 +73,20 @@ Prompts split_prompts(const TuneFlags& flags, const Session& session) {
       (i < count - held_out ? prompts.tuning : prompts.held_out).push_back({task, name, i});
     }
   }
+  shuffle(prompts.tuning, static_cast<uint64_t>(flags.shared.seed));
   return prompts;
 }
-
-/// Heads that a space may ask for and the profile lacks are left out of the search.
-bool has_facts(const Method& method, const ProfileFacts& facts) {
-  try {
-    require_facts(method, facts, "");
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-/// Progress without a known end: the search decides how far it goes.
-class Ticker {
- public:
-  explicit Ticker(bool is_quiet) : is_quiet_(is_quiet) {}
-  void step(const std::string& what) {
-    ++done_;
-    if (!is_quiet_) spdlog::info("prompt {}: {}", done_, what);
-  }
-
- private:
-  bool is_quiet_;
-  int64_t done_ = 0;
-};
 
 class TuningRun {
  public:
   TuningRun(const TuneFlags& flags, Session& session, const Profile& profile,
             const Prompts& prompts, Shards& shards)
       : flags_(flags),
-        facts_(profile.facts()),
         prompts_(prompts),
         shards_(shards),
-        ticker_(flags.shared.is_quiet),
-        tuner_(session.model(), session.tokenizer(), session.chat(), facts_,
+        progress_("kv-tune", static_cast<int64_t>(flags.spaces.size()) * most_units(),
+                  flags.shared.is_quiet),
+        tuner_(session.model(), session.tokenizer(), session.chat(), profile.facts(),
                parse_budgets(flags.budgets), parse_visibility(flags.visibility),
                static_cast<uint64_t>(flags.shared.seed)) {}
 
@@ -96,128 +94,127 @@ class TuningRun {
     TunedSpace tuned;
     tuned.name = space.name();
     tuned.compared_with = space.compared_with();
+    tuned.chosen = space.chosen_name();
     tuned.tuned_on = static_cast<int64_t>(prompts_.tuning.size());
     tuned.held_out = static_cast<int64_t>(prompts_.held_out.size());
-    SearchOptions options;
-    options.random_points = flags_.random_points;
-    options.rounds = flags_.rounds;
-    options.prompts = tuned.tuned_on;
-    options.seed = static_cast<uint64_t>(flags_.shared.seed);
-    tuned.search = search(space, options, [&](int64_t prompt, std::span<const Choice> choices) {
-      return losses(space, prompt, choices);
+    ++spaces_begun_;
+    const auto found = search(space, options(), [&](int64_t prompt, auto candidates) {
+      return losses(space, prompt, candidates);
     });
-    tuned.contenders = contenders(space, tuned.search.best);
+    for (size_t i = 0; i < found.size(); ++i) {
+      const auto& budget = tuner_.budgets()[i].text();
+      require(std::isfinite(found[i].loss), Kind::config,
+              "{}: no point of the space can be honoured at {} on all prompts: its windows need "
+              "more tokens, or longer prompts",
+              space.name(), budget);
+      tuned.budgets.push_back({.budget = budget, .search = found[i]});
+    }
+    // The search may have ended early; what is left is known now.
+    progress_.expect(tuned.tuned_on + tuned.held_out + spaces_left() * most_units());
+    confirm(space, tuned);
     tuned.rows = held_out(tuned);
     return tuned;
   }
 
  private:
-  std::vector<double> losses(const SearchSpace& space, int64_t prompt,
-                             std::span<const Choice> choices) {
-    const auto& of = prompts_.tuning[static_cast<size_t>(prompt)];
-    std::vector<Method> methods;
-    std::vector<size_t> places;
-    for (size_t i = 0; i < choices.size(); ++i) {
-      Method method = space.method(choices[i], fmt::format("point {}", i));
-      if (!has_facts(method, facts_)) continue;
-      methods.push_back(std::move(method));
-      places.push_back(i);
-    }
-    std::vector<double> all(choices.size(), std::numeric_limits<double>::infinity());
-    const auto take = [&](const Hdf5Reader& file) {
-      const auto found = read_losses(file, static_cast<int64_t>(methods.size()));
-      for (size_t i = 0; i < places.size(); ++i) all[places[i]] = found[i];
-    };
-    const auto make = [&](int64_t unit) {
-      const auto made = tuner_.losses(of.name, of.sample(), methods);
-      shards_.write(unit, [&](Hdf5Writer& file) { write_losses(file, made); });
-    };
-    const int64_t unit = next_unit_++;
-    take_unit(
-        shards_, unit, [&] { make(unit); }, take);
-    ticker_.step(fmt::format("{}, {} points, least loss {:.3f}", space.name(), choices.size(),
-                             *std::min_element(all.begin(), all.end())));
-    return all;
+  SearchOptions options() const {
+    SearchOptions options;
+    options.budgets = tuner_.budgets().size();
+    options.random_points = flags_.random_points;
+    options.rounds = flags_.rounds;
+    options.prompts = static_cast<int64_t>(prompts_.tuning.size());
+    options.seed = seed();
+    return options;
   }
 
-  /// The chosen point first; then the paper's method, other voters, and the chosen point with one
-  /// value set back to the paper's.
-  std::vector<Method> contenders(const SearchSpace& space, const Choice& best) const {
-    std::vector<Method> all;
-    const auto add = [&](const Choice& choice, const std::string& name) {
-      Method method = space.method(choice, name);
-      if (has_facts(method, facts_)) all.push_back(std::move(method));
+  /// Prompts that one space runs at most, those of all rounds counted again.
+  int64_t most_units() const {
+    return (flags_.rounds + 1) * static_cast<int64_t>(prompts_.tuning.size()) +
+           static_cast<int64_t>(prompts_.held_out.size());
+  }
+  int64_t spaces_left() const { return static_cast<int64_t>(flags_.spaces.size()) - spaces_begun_; }
+
+  std::vector<double> losses(const SearchSpace& space, int64_t prompt,
+                             std::span<const Candidate> candidates) {
+    const auto& of = prompts_.tuning[static_cast<size_t>(prompt)];
+    std::vector<double> losses;
+    const int64_t unit = next_unit_++;
+    const auto make = [&] {
+      const auto made = tuner_.losses(of.name, of.sample(), space, candidates);
+      shards_.write(unit, [&](Hdf5Writer& file) { write_losses(file, made); });
     };
-    add(best, space.name() + "_tuned");
-    all.push_back(load_method(space.compared_with()));
-    for (const auto& choice : space.controls(best)) {
-      add(choice, "with " + describe_change(best, choice));
-    }
-    for (const auto& [axis, value] : space.point_of(all[1])) {
-      if (best.at(axis) == value) continue;
-      Choice choice = best;
-      choice[axis] = value;
-      try {
-        add(choice, "back to " + describe_change(best, choice));
-      } catch (const Error&) {  // the paper's value does not go with the others
+    const bool is_new = take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
+      losses = read_losses(file, static_cast<int64_t>(candidates.size()));
+    });
+    progress_.step(fmt::format("{}: {} candidates, least loss {:.3f}", space.name(),
+                               candidates.size(), *std::min_element(losses.begin(), losses.end())),
+                   is_new);
+    return losses;
+  }
+
+  /// Lets the finalists answer the tuning prompts, and chooses.
+  void confirm(const SearchSpace& space, TunedSpace& tuned) {
+    std::vector<std::vector<Method>> finalists(tuned.budgets.size());
+    std::vector<BudgetedMethod> methods;
+    for (size_t budget = 0; budget < tuned.budgets.size(); ++budget) {
+      const auto& choices = tuned.budgets[budget].search.finalists;
+      for (size_t i = 0; i < choices.size(); ++i) {
+        finalists[budget].push_back(space.method(choices[i], fmt::format("finalist {}", i)));
       }
+      for (const auto& method : finalists[budget]) methods.push_back({&method, budget});
     }
-    return all;
+    const auto rows =
+        compare_held_out(answers(prompts_.tuning, methods, tuned.name + ": finalists"),
+                         finalists.front().front().name, seed());
+    for (auto& at : tuned.budgets) {
+      std::copy_if(rows.begin(), rows.end(), std::back_inserter(at.finalists),
+                   [&](const HeldOutRow& row) { return row.budget == at.budget; });
+      require(!at.finalists.empty(), Kind::config,
+              "{}: every tuning prompt is within a budget of {}", space.name(), at.budget);
+      at.chosen = at.search.finalists[best_by_score(at.finalists)];
+      at.contenders = contenders(space, at.chosen, tuner_.facts());
+    }
   }
 
   std::vector<HeldOutRow> held_out(const TunedSpace& tuned) {
+    std::vector<BudgetedMethod> methods;
+    for (size_t budget = 0; budget < tuned.budgets.size(); ++budget) {
+      for (const auto& method : tuned.budgets[budget].contenders) {
+        methods.push_back({&method, budget});
+      }
+    }
+    return compare_held_out(answers(prompts_.held_out, methods, tuned.name + ": held out"),
+                            tuned.chosen, seed());
+  }
+
+  std::vector<SampleRecord> answers(const std::vector<PromptOfTask>& prompts,
+                                    std::span<const BudgetedMethod> methods,
+                                    const std::string& what) {
     std::vector<SampleRecord> records;
-    for (const auto& of : prompts_.held_out) {
+    for (const auto& of : prompts) {
       const int64_t unit = next_unit_++;
       const auto make = [&] {
-        const auto made = tuner_.answer(of.name, of.sample(), tuned.contenders);
+        const auto made = tuner_.answer(of.name, of.sample(), methods);
         shards_.write(unit, [&](Hdf5Writer& file) { write_records(file, made); });
       };
-      take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
+      const bool is_new = take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
         const auto found = read_records(file);
         records.insert(records.end(), found.begin(), found.end());
       });
-      ticker_.step(fmt::format("{}, held out", tuned.name));
+      progress_.step(what, is_new);
     }
-    return compare_held_out(records, tuned.contenders.front().name,
-                            static_cast<uint64_t>(flags_.shared.seed));
+    return records;
   }
+
+  uint64_t seed() const { return static_cast<uint64_t>(flags_.shared.seed); }
 
   const TuneFlags& flags_;
-  ProfileFacts facts_;
   const Prompts& prompts_;
   Shards& shards_;
-  Ticker ticker_;
+  Progress progress_;
   Tuner tuner_;
-  int64_t next_unit_ = 0;
+  int64_t next_unit_ = 0, spaces_begun_ = 0;
 };
-
-/// Mean over budgets of one method's rows.
-double mean_of(const TunedSpace& tuned, const std::string& method, double HeldOutRow::*value) {
-  double sum = 0;
-  int64_t count = 0;
-  for (const auto& row : tuned.rows) {
-    if (row.method == method) sum += row.*value, ++count;
-  }
-  return count == 0 ? 0 : sum / static_cast<double>(count);
-}
-
-Selection selection_of(const TuneFlags& flags, const TunedSpace& tuned) {
-  const auto& chosen = tuned.contenders.front();
-  Selection selection;
-  selection.method = chosen.resolved();
-  selection.tasks = fmt::format("{}", fmt::join(flags.tasks, ","));
-  selection.budgets = flags.budgets;
-  selection.compared_with = tuned.compared_with;
-  selection.tuned_on = tuned.tuned_on;
-  selection.held_out = tuned.held_out;
-  selection.loss = mean_of(tuned, chosen.name, &HeldOutRow::loss);
-  selection.default_loss = mean_of(tuned, tuned.compared_with, &HeldOutRow::loss);
-  selection.score = mean_of(tuned, chosen.name, &HeldOutRow::score);
-  selection.default_score = mean_of(tuned, tuned.compared_with, &HeldOutRow::score);
-  selection.full_score = mean_of(tuned, "full", &HeldOutRow::score);
-  return selection;
-}
 
 void add_prompts(const Prompts& prompts, const Session& session, Profile& profile) {
   for (const auto* part : {&prompts.tuning, &prompts.held_out}) {
@@ -237,16 +234,19 @@ int tune(const TuneFlags& flags, const CLI::App& app) {
   apply_shared_flags(flags.shared);
   require(flags.shared.output.empty(), Kind::config,
           "kv-tune adds to --profile {}; copy it first to keep the old one", flags.profile);
-  parse_budgets(flags.budgets);
+  require_unique_budgets(flags.budgets);
   parse_visibility(flags.visibility);
   std::vector<SearchSpace> spaces;
   for (const auto& name : flags.spaces) spaces.push_back(SearchSpace::load(name));
   Session session(flags.shared);
   Profile profile = session.load_profile(flags.profile);
   const auto prompts = split_prompts(flags, session);
-  const std::string resolved =
-      resolved_flags(app) + fmt::format("prompts:\n  tuning: {}\n  held_out: {}\n",
+  std::string resolved =
+      resolved_flags(app) + fmt::format("prompts:\n  tuning: {}\n  held_out: {}\nspaces_sha256:\n",
                                         prompts.tuning.size(), prompts.held_out.size());
+  for (const auto& space : spaces) {
+    resolved += fmt::format("  {}: {}\n", space.name(), space.sha256());
+  }
   if (flags.shared.is_dry_run) {
     print_result(resolved);
     return kDone;
@@ -254,10 +254,11 @@ int tune(const TuneFlags& flags, const CLI::App& app) {
   auto shards =
       Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
   TuningRun run(flags, session, profile, prompts, shards);
+  const std::string tasks = fmt::format("{}", fmt::join(flags.tasks, ","));
   std::vector<TunedSpace> tuned;
   for (const auto& space : spaces) {
     tuned.push_back(run.run(space));
-    profile.selections[space.name()] = selection_of(flags, tuned.back());
+    profile.selections[space.name()] = settings_of(tuned.back(), tasks);
   }
   add_prompts(prompts, session, profile);
   profile.begin_stage(make_provenance("kv-tune", flags.shared, resolved, session.dtype_name()));

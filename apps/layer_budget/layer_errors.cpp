@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "kvcal/profile/layer_budget.hpp"
 #include "kvcal/profile/measure.hpp"
@@ -47,6 +48,12 @@ std::vector<const MeasureInfo*> chosen_measures(const LayerBudgetFlags& flags) {
   return chosen;
 }
 
+/// Ascending, and none below what the method needs.
+std::vector<int64_t> curve_tokens_of(const LayerBudgetFlags& flags, const Method& method) {
+  const std::set<int64_t> wanted(flags.error_curve.begin(), flags.error_curve.end());
+  return {wanted.lower_bound(method.needs().min_budget_tokens), wanted.end()};
+}
+
 /// What is wrong with a method is told before anything is measured.
 std::vector<AskedMeasure> make_measures(const LayerBudgetFlags& flags, const ModelConfig& model,
                                         const ProfileFacts& facts) {
@@ -61,7 +68,7 @@ std::vector<AskedMeasure> make_measures(const LayerBudgetFlags& flags, const Mod
     const MeasureSetup setup{model,
                              facts,
                              method,
-                             flags.error_budget_tokens,
+                             {flags.error_budget_tokens, curve_tokens_of(flags, method)},
                              flags.shares,
                              flags.rest_share,
                              static_cast<uint64_t>(flags.shared.seed)};
@@ -185,7 +192,10 @@ std::string budgets_as_json(const Profile& profile) {
   json["format"] = "kvcal.layers/1";
   json["importance"] = importance_of(profile);
   for (const auto& [dataset, errors] : profile.layer_errors) {
-    json["errors"][dataset] = {{"sum", errors.sum}, {"steps", errors.count}};
+    json["errors"][dataset] = {{"sum", errors.sum},
+                               {"steps", errors.count},
+                               {"curve_tokens", errors.curve_tokens},
+                               {"curve", errors.curve}};
   }
   for (const auto& [allocator, by_budget] : profile.budgets) {
     for (const auto& [budget, kept] : by_budget)

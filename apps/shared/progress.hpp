@@ -19,6 +19,9 @@ class Progress {
   /// left)
   void step(const std::string& estimate, bool is_new = true);
 
+  /// So many units are still to come: not always known at the start.
+  void expect(int64_t units) { total_ = done_ + units; }
+
  private:
   std::string time_left() const;
 

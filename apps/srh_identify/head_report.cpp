@@ -30,6 +30,24 @@ std::string growth(const HeadScores& scores) {
   return text.empty() ? "" : fmt::format("  (by prompts: {})\n", text);
 }
 
+/// Does the ranking depend on how long the prompt is, on what it is about, on the needles?
+std::string stability(const HeadScores& scores, const IdentifyFlags& flags, const HeadRun& run) {
+  Table table({"<prompts by", "<these", "<against", "n", "rank correlation", "95% interval",
+               "best heads shared"});
+  for (const auto& [name, groups] : run.groups) {
+    for (const auto& pair : rank_agreements(scores, groups, run.needle_of_prompt,
+                                            static_cast<uint64_t>(flags.shared.seed))) {
+      table.add({name, pair.first, pair.second,
+                 fmt::format("{} + {}", pair.first_prompts, pair.second_prompts),
+                 format_score(pair.spearman),
+                 format_interval(pair.interval.low, pair.interval.high),
+                 fmt::format("{:.0f} of {}", pair.top_overlap * static_cast<double>(pair.top),
+                             pair.top)});
+    }
+  }
+  return table.text();
+}
+
 /// Heads that two kinds both have among their best.
 std::string overlaps(const IdentifyFlags& flags, const HeadRun& run) {
   std::string text;
@@ -70,7 +88,7 @@ std::string heads_as_table(const IdentifyFlags& flags, const HeadRun& run) {
                             ? "-"
                             : fmt::format("{:.0f}%", 100 * agreement.top_overlap),
                         agreement.top);
-    text += growth(scores);
+    text += growth(scores) + stability(scores, flags, run);
   }
   return text + overlaps(flags, run) + fmt::format("\nwrote {}\n", flags.shared.output);
 }
@@ -86,6 +104,17 @@ std::string heads_as_json(const IdentifyFlags& flags, const HeadRun& run) {
     const auto agreement = half_agreement(scores);
     entry["half_rank_correlation"] = number_or_null(agreement.spearman);
     entry["half_top_overlap"] = number_or_null(agreement.top_overlap);
+    for (const auto& [name, groups] : run.groups) {
+      for (const auto& pair : rank_agreements(scores, groups, run.needle_of_prompt,
+                                              static_cast<uint64_t>(flags.shared.seed))) {
+        entry["stability"][name].push_back({{"groups", {pair.first, pair.second}},
+                                            {"prompts", {pair.first_prompts, pair.second_prompts}},
+                                            {"rank_correlation", number_or_null(pair.spearman)},
+                                            {"ci_low", number_or_null(pair.interval.low)},
+                                            {"ci_high", number_or_null(pair.interval.high)},
+                                            {"top_overlap", number_or_null(pair.top_overlap)}});
+      }
+    }
     for (const auto& head : top_heads(scores, flags.top, run.needle_of_prompt,
                                       static_cast<uint64_t>(flags.shared.seed))) {
       entry["top"].push_back({{"layer", head.layer},

@@ -17,6 +17,8 @@ struct HeadRun {
   int64_t passed = 0;        ///< trials that were answered and so count
   std::map<std::string, HeadScores> scores;  ///< by kind; empty while none has passed
   std::vector<int64_t> needle_of_prompt;     ///< [passed]
+  /// By what prompts can be parted ("length", ..): [passed] the part of each.
+  std::map<std::string, std::vector<std::string>> groups;
   std::vector<PromptDigest> prompts;
 };
 

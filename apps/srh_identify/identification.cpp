@@ -80,6 +80,14 @@ bool is_stable(const IdentifyFlags& flags, const HeadRun& run) {
   return half_agreement(run.scores.at(flags.kinds.front())).spearman >= flags.until_stable;
 }
 
+/// Halves share no needle.
+void add_groups(const Trial& trial, const Calibration& calibration, HeadRun& run) {
+  run.groups["length"].push_back(fmt::format("{} tokens", trial.length_tokens));
+  run.groups["depth"].push_back(fmt::format("{:.0f} %", 100 * trial.depth));
+  run.groups["haystack"].push_back(calibration.haystacks[trial.haystack].name());
+  run.groups["needles"].push_back(trial.needle % 2 == 0 ? "even" : "odd");
+}
+
 /// Runs what the shards lack, in order; sums do not depend on which run made a shard.
 HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
                    const Calibration& calibration, Session& session, Shards& shards) {
@@ -108,6 +116,7 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
       ++run.passed;
       accumulate(result, config.layers, config.heads, run.scores);
       run.needle_of_prompt.push_back(static_cast<int64_t>(trial.needle));
+      add_groups(trial, calibration, run);
     }
     spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
                   calibration.needles[trial.needle].id, result.recall, result.reply);

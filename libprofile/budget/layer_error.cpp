@@ -30,36 +30,69 @@ void EvictionErrorObserver::after_attention(const AttentionStep& step) {
   if (index == 0) ++steps_;
 }
 
+namespace {
+
+/// Several observers of one run.
+struct Observers : LayerObserver {
+  std::vector<EvictionErrorObserver> all;
+  void after_attention(const AttentionStep& step) override {
+    for (auto& observer : all) observer.after_attention(step);
+  }
+};
+
+/// [layers] of what the method keeps; the whole prompt where the budget is not below it.
+std::vector<CompactLayer> evicted_layers(const Method& method, int64_t budget_tokens,
+                                         int64_t layers, Compressor& compressor) {
+  const auto compression = compressor.compress(method, budget_tokens, 1);
+  std::vector<CompactLayer> evicted;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    evicted.push_back(compression.cache.layer(layer).prefix);
+  }
+  return evicted;
+}
+
+/// [layers, points] of sums over the same steps.
+std::vector<double> curve_of(std::span<const EvictionErrorObserver> points, int64_t layers) {
+  std::vector<double> curve;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    for (const auto& point : points) curve.push_back(point.sum()[static_cast<size_t>(layer)]);
+  }
+  return curve;
+}
+
+}  // namespace
+
 LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
                                      const ChatFormat& chat, const ProfileFacts& facts,
-                                     const Method& method, int64_t budget_tokens,
+                                     const Method& method, const ErrorBudgets& budgets,
                                      const Sample& sample, uint64_t seed) {
   const auto& config = model.config();
   LayerErrorSample result;
   result.prompt_sha256 = sha256(prompt_text(sample, chat));
   result.sum.resize(static_cast<size_t>(config.layers));
+  result.curve.resize(result.sum.size() * budgets.curve.size());
   const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
   const int64_t needed = prompt.total() + sample.max_new_tokens;
   require(needed <= config.max_tokens, Kind::input,
           "sample {}: {} prompt tokens + {} new ones, the model takes {}", sample.id,
           prompt.total(), sample.max_new_tokens, config.max_tokens);
-  if (prompt.total() <= budget_tokens) return result;
+  if (prompt.total() <= budgets.tokens) return result;
 
   auto prefilled = prefill(model, prompt.context, method.needs());
   gather_more({model, tokenizer, chat}, sample.chat, prefilled);
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
-  const auto compression = compressor.compress(method, budget_tokens, 1);
-  std::vector<CompactLayer> evicted;
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    evicted.push_back(compression.cache.layer(layer).prefix);
+  Observers observers;
+  observers.all.emplace_back(evicted_layers(method, budgets.tokens, config.layers, compressor));
+  for (const int64_t tokens : budgets.curve) {
+    observers.all.emplace_back(evicted_layers(method, tokens, config.layers, compressor));
   }
-  EvictionErrorObserver observer(std::move(evicted));
   auto full = prefilled.cache.sealed(sample.max_new_tokens);
   // The token that the prefill itself produced is not measured: only decode steps are.
   generate(model, full, prefilled.last_logits, sample.max_new_tokens, stop_rule(sample, config),
-           &observer);
-  result.sum = observer.sum();
-  result.steps = observer.steps();
+           &observers);
+  result.sum = observers.all.front().sum();
+  result.curve = curve_of(std::span(observers.all).subspan(1), config.layers);
+  result.steps = observers.all.front().steps();
   return result;
 }
 

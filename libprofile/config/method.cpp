@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 
 #include "kvcal/compress/chunks.hpp"
 #include "kvcal/compress/error.hpp"
@@ -209,20 +210,59 @@ void take_selection(Method& method, const Profile& profile) {
           "method {} needs the tuned selection '{}'{}", method.name, method.selection,
           file.empty() ? ": give --profile with what kv-tune wrote"
                        : fmt::format(", which {} lacks: run kv-tune on it", file));
-  const YamlMap map = YamlMap::parse(
-      found->second.method, fmt::format("{}: /selection, method of '{}'", file, method.selection));
-  map.require_only({"name", "scorer", "allocator", "selector", "compactor", "params"});
-  read_parts(map, method);
-  make_parts(method);
+  method.settings.clear();
+  for (const Selection& selection : found->second) {
+    const YamlMap map = YamlMap::parse(
+        selection.method, fmt::format("{}: /selection, method of '{}'", file, method.selection));
+    map.require_only({"name", "scorer", "allocator", "selector", "compactor", "params"});
+    auto tuned = std::make_shared<Method>();
+    tuned->name = method.name;
+    read_parts(map, *tuned);
+    make_parts(*tuned);
+    method.settings.push_back({selection.budget_tokens, std::move(tuned)});
+  }
+}
+
+const Method& Method::at(int64_t budget_tokens) const {
+  if (settings.empty()) return *this;
+  const auto distance = [&](const Setting& setting) {
+    return std::abs(std::log(static_cast<double>(budget_tokens) / setting.budget_tokens));
+  };
+  const auto nearest = std::min_element(
+      settings.begin(), settings.end(),
+      [&](const Setting& a, const Setting& b) { return distance(a) < distance(b); });
+  return *nearest->method;
+}
+
+bool Method::is_exact() const {
+  if (is_full()) return true;
+  if (is_rewrite()) return false;
+  if (settings.empty()) return allocator->is_exact() && selector->is_exact();
+  return std::all_of(settings.begin(), settings.end(),
+                     [](const Setting& setting) { return setting.method->is_exact(); });
 }
 
 Needs Method::needs() const {
   if (scorer == nullptr) return {};
-  return scorer->needs() | allocator->needs() | selector->needs() | compactor->needs();
+  if (settings.empty()) {
+    return scorer->needs() | allocator->needs() | selector->needs() | compactor->needs();
+  }
+  Needs needs;
+  for (const Setting& setting : settings) needs = needs | setting.method->needs();
+  return needs;
 }
 
 std::string Method::resolved() const {
-  std::string text = fmt::format("name: {}\n", yaml_text(name));
+  std::string text;
+  for (const Setting& setting : settings) {
+    if (!text.empty()) text += "---\n";
+    if (setting.budget_tokens > 0) {
+      text += fmt::format("tuned_at_tokens: {}\n", setting.budget_tokens);
+    }
+    text += setting.method->resolved();
+  }
+  if (!settings.empty()) return text;
+  text = fmt::format("name: {}\n", yaml_text(name));
   if (is_rewrite()) text += fmt::format("rewrite: {}\n", yaml_text(rewrite_request));
   if (scorer == nullptr) return text;
   text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\ncompactor: {}\n", scorer_name,

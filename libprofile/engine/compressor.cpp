@@ -229,17 +229,18 @@ Compression Compressor::compress(const Method& method, int64_t budget_tokens,
   if (method.is_full() || budget_tokens >= impl_->tokens()) {
     return {{}, impl_->whole(tail_capacity), !method.is_full()};
   }
-  const int64_t least = method.needs().min_budget_tokens;
+  const Method& parts = method.at(budget_tokens);
+  const int64_t least = parts.needs().min_budget_tokens;
   require(budget_tokens >= least, Kind::config,
           "method {}: a budget of {} tokens is below the {} it needs (of a prompt of {})",
           method.name, budget_tokens, least, impl_->tokens());
 
-  if (!method.compactor->is_costly()) return impl_->cut(method, budget_tokens, tail_capacity);
+  if (!parts.compactor->is_costly()) return impl_->cut(parts, budget_tokens, tail_capacity);
   // Asked again for each question about a document.
-  const auto key = fmt::format("{}@{}", method.resolved(), budget_tokens);
+  const auto key = fmt::format("{}@{}", parts.resolved(), budget_tokens);
   auto found = impl_->costly.find(key);
   if (found == impl_->costly.end()) {
-    found = impl_->costly.emplace(key, impl_->cut(method, budget_tokens, 0)).first;
+    found = impl_->costly.emplace(key, impl_->cut(parts, budget_tokens, 0)).first;
   }
   return {found->second.kept, found->second.cache.fork(tail_capacity), false};
 }

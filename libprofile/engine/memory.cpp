@@ -27,6 +27,12 @@ int64_t reference_bytes(const ModelConfig& model, const PromptShape& prompt, con
   return gathered * prompt.element_bytes + model.group() * drawn * prompt.tokens * 8;
 }
 
+/// Of a variant that compresses.
+int64_t budget_tokens(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
+  return variant.budget->tokens(prompt.tokens, model, prompt.element_bytes,
+                                variant.method->bias_bytes());
+}
+
 int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
                          std::span<const Variant> variants) {
   Needs needs;
@@ -34,8 +40,9 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
   for (const auto& variant : variants) {
     needs = needs | variant.method->needs();
     if (variant.method->scorer == nullptr) continue;
-    parts.insert("scorer " + variant.method->scorer_key);
-    parts.insert("selector " + variant.method->selector_key);
+    const Method& method = variant.method->at(budget_tokens(model, prompt, variant));
+    parts.insert("scorer " + method.scorer_key);
+    parts.insert("selector " + method.selector_key);
   }
   const int64_t all_heads = model.layers * model.heads;
   int64_t bytes = all_heads * needs.window_tokens * model.head_dim * prompt.element_bytes;
@@ -99,15 +106,13 @@ int64_t parameter_count(const ModelConfig& model) {
 }
 
 int64_t kept_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
-  int64_t kept = prompt.tokens;
-  const int64_t bias_bytes = variant.method->bias_bytes();
-  if (!variant.method->is_full()) {
-    kept = variant.budget->tokens(prompt.tokens, model, prompt.element_bytes, bias_bytes);
-  }
+  const bool is_full = variant.method->is_full();
+  const int64_t kept = is_full ? prompt.tokens : budget_tokens(model, prompt, variant);
   const bool is_shared =
       kept >= prompt.tokens && variant.mask == nullptr && !variant.method->is_windowed();
   if (is_shared) return 0;
-  return kept * (token_bytes(model, prompt) + model.layers * model.kv_heads * bias_bytes);
+  return kept * (token_bytes(model, prompt) +
+                 model.layers * model.kv_heads * variant.method->bias_bytes());
 }
 
 int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {

@@ -33,7 +33,11 @@ void merge_layer_errors(Profile& merged, const Profile& next) {
   for (const auto& [dataset, errors] : next.layer_errors) {
     const auto [found, is_new] = merged.layer_errors.emplace(dataset, errors);
     if (is_new) continue;
+    require(found->second.curve_tokens == errors.curve_tokens, Kind::input,
+            "{}: its error curve of '{}' is at other budgets than that of the profiles before it",
+            next.loaded_from.string(), dataset);
     add(found->second.sum, errors.sum);
+    add(found->second.curve, errors.curve);
     found->second.count += errors.count;
   }
 }
@@ -200,9 +204,9 @@ Profile merge(std::span<const Profile> profiles) {
     merge_heads(merged, next);
     merge_layer_errors(merged, next);
     unite_prompts(merged, next);
-    for (const auto& [name, selection] : next.selections) {
-      const auto [found, is_new] = merged.selections.emplace(name, selection);
-      require(is_new || found->second == selection, Kind::input,
+    for (const auto& [name, settings] : next.selections) {
+      const auto [found, is_new] = merged.selections.emplace(name, settings);
+      require(is_new || found->second == settings, Kind::input,
               "{}: its selection '{}' is another than that of the profiles before it",
               next.loaded_from.string(), name);
     }

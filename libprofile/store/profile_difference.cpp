@@ -128,11 +128,20 @@ std::string agreement(const std::vector<double>& a, const std::vector<double>& b
   return largest_gap(a, b, "");
 }
 
-std::string shown(const Selection& selection) {
-  return fmt::format("loss {:.3f} on {} prompts", selection.loss, selection.held_out);
+std::string shown(const std::vector<Selection>& settings) {
+  std::string text;
+  for (const auto& setting : settings) {
+    text += fmt::format("{}{:.0f} tokens: loss {:.3f} on {} prompts", text.empty() ? "" : ", ",
+                        setting.budget_tokens, setting.loss, setting.held_out);
+  }
+  return text;
 }
-std::string agreement(const Selection& a, const Selection& b) {
-  return a.method == b.method ? "same parameters" : "other parameters";
+std::string agreement(const std::vector<Selection>& a, const std::vector<Selection>& b) {
+  const bool is_same = std::equal(
+      a.begin(), a.end(), b.begin(), b.end(), [](const Selection& left, const Selection& right) {
+        return left.method == right.method && left.budget_tokens == right.budget_tokens;
+      });
+  return is_same ? "same parameters" : "other parameters";
 }
 
 /// @param a, b  null: not there

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvcal.profile/1 as docs/profile-format.md lays it down.
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -154,6 +157,31 @@ void check_tables(const Profile& profile, const Place& place) {
   }
 }
 
+/// A curve with a budget twice, or out of order, could not be drawn or added up.
+void check_curve(const LayerErrors& errors, const std::string& path, int64_t layers,
+                 const Place& place) {
+  const auto& tokens = errors.curve_tokens;
+  const auto points = static_cast<int64_t>(tokens.size());
+  require_numbers(tokens, {points}, 1, path + "/curve_tokens", place);
+  const bool is_ascending =
+      std::adjacent_find(tokens.begin(), tokens.end(), std::greater_equal<>()) == tokens.end();
+  require(is_ascending, place.kind, "{}: {}/curve_tokens are not ascending", place.file, path);
+  require_numbers(errors.curve, {layers, points}, 0, path + "/curve", place);
+}
+
+/// Methods look for the setting of the nearest budget.
+void check_selections(const Profile& profile, const Place& place) {
+  for (const auto& [name, settings] : profile.selections) {
+    for (size_t i = 0; i < settings.size(); ++i) {
+      const double least = i == 0 ? 0 : settings[i - 1].budget_tokens;
+      const double tokens = settings[i].budget_tokens;
+      require(tokens >= least && (i == 0 || tokens > least) && std::isfinite(tokens), place.kind,
+              "{}: {}/budget_tokens of '{}' = {}, need ascending numbers", place.file,
+              kSelectionPath, name, tokens);
+    }
+  }
+}
+
 /// Everything that must hold for the numbers of a profile, read or about to be written.
 void check(const Profile& profile, const Place& place) {
   require_geometry(profile.model, place);
@@ -164,6 +192,7 @@ void check(const Profile& profile, const Place& place) {
     const std::string path = error_path(dataset);
     require_count(errors.count, path, place);
     require_numbers(errors.sum, {profile.model.layers}, 0, path + "/sum", place);
+    check_curve(errors, path, profile.model.layers, place);
   }
   for (const auto& [allocator, budgets] : profile.budgets) {
     for (const auto& [budget_tokens, budget] : budgets) {
@@ -172,10 +201,12 @@ void check(const Profile& profile, const Place& place) {
     }
   }
   check_tables(profile, place);
+  check_selections(profile, place);
 }
 
-/// One row a selection, its name as a column of its own.
+/// One row a setting, the name of its space as a column of its own.
 struct NamedSelection {
+  static constexpr auto kAddedLater = std::to_array(Selection::kAddedLater);
   std::string name;
   Selection selection;
   template <class Self, class Visitor>
@@ -315,7 +346,9 @@ void write_prompts(Hdf5Writer& writer, const std::vector<PromptDigest>& prompts)
 void write_selections(Hdf5Writer& writer, const Profile& profile) {
   if (profile.selections.empty()) return;
   std::vector<NamedSelection> rows;
-  for (const auto& [name, selection] : profile.selections) rows.push_back({name, selection});
+  for (const auto& [name, settings] : profile.selections) {
+    for (const auto& setting : settings) rows.push_back({name, setting});
+  }
   write_columns(writer, std::string(kSelectionPath), std::span<const NamedSelection>(rows));
 }
 
@@ -348,12 +381,18 @@ void write_tables(Hdf5Writer& writer, const Profile& profile) {
   }
 }
 
+/// A part of a dataset's errors that it need not have.
+bool is_curve(const std::string& path) {
+  return path.starts_with("/layers/error/") &&
+         (path.ends_with("/curve") || path.ends_with("/curve_tokens"));
+}
+
 /// Groups whose members are entries of our maps: what is not in the map was taken out on purpose.
 bool is_own(const std::string& path) {
   return path == "/heads" || path == "/layers/error" || path.starts_with("/budgets") ||
          path == "/history" || path == kSelectionPath || path == kLayerCostPath ||
          path == kKvHeadCostPath || path == kInfluencePath || path == kStreamingPath ||
-         path == kPrunePath || path == kSharesPath;
+         path == kPrunePath || path == kSharesPath || is_curve(path);
 }
 
 /// Groups that hold parts of ours beside unknown ones.
@@ -394,13 +433,18 @@ Profile Profile::load(const std::filesystem::path& file) {
       LayerErrors& errors = profile.layer_errors[unescape_name(dataset)];
       errors.sum = reader.read<double>(path + "/sum", {profile.model.layers});
       errors.count = reader.read_scalar<int64_t>(path + "/count");
+      if (reader.has(path + "/curve")) {
+        errors.curve_tokens = reader.read<int64_t>(path + "/curve_tokens", {kAnySize});
+        const auto points = static_cast<int64_t>(errors.curve_tokens.size());
+        errors.curve = reader.read<double>(path + "/curve", {profile.model.layers, points});
+      }
     }
   }
   read_budgets(reader, profile);
   read_tables(reader, profile);
   if (reader.has(std::string(kSelectionPath))) {
     for (auto& row : read_columns<NamedSelection>(reader, std::string(kSelectionPath))) {
-      profile.selections[row.name] = std::move(row.selection);
+      profile.selections[row.name].push_back(std::move(row.selection));
     }
   }
   read_prompts(reader, profile);
@@ -419,6 +463,10 @@ void Profile::save(const std::filesystem::path& file) const {
   for (const auto& [dataset, errors] : layer_errors) {
     writer.write(error_path(dataset) + "/sum", errors.sum, {model.layers});
     writer.write_scalar(error_path(dataset) + "/count", errors.count);
+    if (errors.curve_tokens.empty()) continue;
+    const auto points = static_cast<int64_t>(errors.curve_tokens.size());
+    writer.write(error_path(dataset) + "/curve_tokens", errors.curve_tokens, {points});
+    writer.write(error_path(dataset) + "/curve", errors.curve, {model.layers, points});
   }
   for (const auto& [allocator, of_allocator] : budgets) {
     for (const auto& [budget_tokens, budget] : of_allocator) {

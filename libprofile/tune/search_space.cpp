@@ -2,7 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <sstream>
+#include <type_traits>
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
@@ -16,6 +18,16 @@ namespace {
 
 constexpr std::string_view kAllocatorAxis = "allocator";
 
+template <class Number>
+Number number_of(const std::string& text, const std::string& where) {
+  Number number = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  require(read.ec == std::errc() && read.ptr == end, Kind::config, "{}: '{}', need {}", where, text,
+          std::is_integral_v<Number> ? "a whole number" : "a number");
+  return number;
+}
+
 /// A value as the field's type: lists of YAML hold f64 numbers, words are text.
 ParamValue as_type_of(const ParamValue& type, const ParamValue& value, const std::string& where) {
   if (std::holds_alternative<bool>(type)) {
@@ -24,9 +36,14 @@ ParamValue as_type_of(const ParamValue& type, const ParamValue& value, const std
             text);
     return text == "true";
   }
-  if (const auto* real = std::get_if<double>(&value);
-      real != nullptr && std::holds_alternative<int64_t>(type)) {
-    return static_cast<int64_t>(*real);
+  const auto* text = std::get_if<std::string>(&value);
+  const auto* real = std::get_if<double>(&value);
+  if (std::holds_alternative<int64_t>(type)) {
+    if (real != nullptr) return static_cast<int64_t>(*real);
+    if (text != nullptr) return number_of<int64_t>(*text, where);
+  }
+  if (std::holds_alternative<double>(type) && text != nullptr) {
+    return number_of<double>(*text, where);
   }
   return value;
 }
@@ -75,6 +92,23 @@ std::map<std::string, std::vector<ParamValue>> typed(const ParamMap& map,
   return axes;
 }
 
+/// "axis=value axis=value": what a starting point changes.
+ParamMap changes_of(const ParamEntry& entry) {
+  ParamMap changes;
+  std::istringstream words(to_string(entry.value));
+  for (std::string word; words >> word;) {
+    const size_t split = word.find('=');
+    require(split != word.npos && split > 0 && split + 1 < word.size(), Kind::config,
+            "{}: '{}', need axis=value", entry.where, word);
+    changes[word.substr(0, split)] = {word.substr(split + 1), entry.where};
+  }
+  require(!changes.empty(), Kind::config, "{}: changes nothing, need axis=value", entry.where);
+  return changes;
+}
+
+/// The space's `start` under this name.
+constexpr std::string_view kStartName = "start";
+
 }  // namespace
 
 SearchSpace SearchSpace::load(std::string_view spec) {
@@ -87,18 +121,24 @@ SearchSpace SearchSpace::load(std::string_view spec) {
     file = resource("configs/tuning") / fmt::format("{}.yaml", spec);
   }
   const YamlMap map = YamlMap::load(file);
-  map.require_only(
-      {"name", "summary", "compared_with", "scorer", "start", "axes", "fixed", "controls"});
+  map.require_only({"name", "summary", "compared_with", "scorer", "start", "starts", "axes",
+                    "fixed", "controls"});
   SearchSpace space;
   space.name_ = map.text("name");
   space.compared_with_ = map.text("compared_with");
   space.scorer_ = map.text("scorer");
+  space.sha256_ = sha256_of_file(file);
   const auto fields = find_scorer(space.scorer_).fields();
-  for (auto& [name, values] : typed(map.params("start"), fields)) {
-    space.start_[name] = values.front();
+  Choice start;
+  for (auto& [name, values] : typed(map.params("start"), fields)) start[name] = values.front();
+  space.starts_.push_back({std::string(kStartName), start});
+  for (const auto& [name, entry] : map.params("starts")) {
+    Choice other = start;
+    for (auto& [axis, values] : typed(changes_of(entry), fields)) other[axis] = values.front();
+    space.starts_.push_back({fmt::format("{} {}", kStartName, name), std::move(other)});
   }
   for (auto& [name, values] : typed(map.params("axes"), fields)) {
-    require(space.start_.contains(name), Kind::config, "{}: axis {} has no value in `start`",
+    require(start.contains(name), Kind::config, "{}: axis {} has no value in `start`",
             map.where("axes"), name);
     space.axes_.push_back({name, std::move(values)});
   }
@@ -106,7 +146,7 @@ SearchSpace SearchSpace::load(std::string_view spec) {
     space.controls_.push_back({name, std::move(values)});
   }
   space.fixed_ = map.params("fixed");
-  space.method(space.start_, space.name_);  // its values go together
+  for (const auto& point : space.starts_) space.method(point.choice, point.name);  // go together
   return space;
 }
 
@@ -127,7 +167,7 @@ std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
 }
 
 Choice SearchSpace::random(uint64_t seed, uint64_t index) const {
-  Choice point = start_;
+  Choice point = starts_.front().choice;
   for (size_t i = 0; i < axes_.size(); ++i) {
     const uint64_t bits = random_bits(seed, index * axes_.size() + i);
     point[axes_[i].name] = axes_[i].values[bits % axes_[i].values.size()];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <limits>
 
 #include "kvcal/compress/error.hpp"
@@ -6,6 +7,8 @@
 
 namespace kvcal {
 namespace {
+
+constexpr double kImpossible = std::numeric_limits<double>::infinity();
 
 EngineOptions options_of(uint64_t seed, bool generates) {
   EngineOptions options;
@@ -35,70 +38,92 @@ Tuner::Tuner(const Model& model, const Tokenizer& tokenizer, const ChatFormat& c
     : model_(model),
       tokenizer_(tokenizer),
       chat_(chat),
+      facts_(std::move(facts)),
       budgets_(std::move(budgets)),
       visibility_(visibility),
       full_(full_cache()),
-      fast_(model, tokenizer, chat, facts, options_of(seed, false)),
-      answering_(model, tokenizer, chat, facts, options_of(seed, true)) {}
+      fast_(model, tokenizer, chat, facts_, options_of(seed, false)),
+      answering_(model, tokenizer, chat, facts_, options_of(seed, true)) {}
 
-bool Tuner::can_honour(const Method& method, const Budget& budget, int64_t prompt_tokens) const {
-  const int64_t tokens = budget.tokens(prompt_tokens, model_.config(), model_.element_bytes());
-  return tokens >= prompt_tokens || tokens >= method.needs().min_budget_tokens;
+std::vector<bool> Tuner::can_honour(const Sample& sample,
+                                    std::span<const BudgetedMethod> methods) const {
+  const auto prompt = tokenize_prompt(sample, chat_, tokenizer_, visibility_);
+  const auto prompt_tokens = static_cast<int64_t>(prompt.context.size());
+  std::vector<bool> honours;
+  for (const auto& [method, budget] : methods) {
+    const int64_t tokens =
+        budgets_.at(budget).tokens(prompt_tokens, model_.config(), model_.element_bytes());
+    honours.push_back(tokens >= prompt_tokens || tokens >= method->needs().min_budget_tokens);
+  }
+  return honours;
 }
 
 std::vector<SampleRecord> Tuner::run(Engine& engine, const std::string& task, const Sample& sample,
-                                     std::span<const Method> methods) {
-  const auto prompt = tokenize_prompt(sample, chat_, tokenizer_, visibility_);
-  const auto tokens = static_cast<int64_t>(prompt.context.size());
+                                     std::span<const BudgetedMethod> methods) {
+  const auto honours = can_honour(sample, methods);
   std::vector<Variant> variants{{&full_, nullptr, visibility_}};
-  for (const auto& method : methods) {
-    for (const auto& budget : budgets_) {
-      if (can_honour(method, budget, tokens)) variants.push_back({&method, &budget, visibility_});
+  for (size_t i = 0; i < methods.size(); ++i) {
+    if (honours[i]) {
+      variants.push_back({methods[i].method, &budgets_[methods[i].budget], visibility_});
     }
   }
   return engine.run(task, sample, variants);
 }
 
 std::vector<double> Tuner::losses(const std::string& task, const Sample& sample,
-                                  std::span<const Method> methods) {
+                                  const SearchSpace& space, std::span<const Candidate> candidates) {
+  std::map<Choice, Method> methods;
+  std::vector<BudgetedMethod> known;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const auto& [choice, budget] = candidates[i];
+    auto found = methods.find(choice);
+    if (found == methods.end()) {
+      const auto name = fmt::format("point {}", methods.size());
+      found = methods.emplace(choice, space.method(choice, name)).first;
+    }
+    if (!has_facts(found->second, facts_)) continue;
+    known.push_back({&found->second, budget});
+    places.push_back(i);
+  }
+  std::vector<double> losses(candidates.size(), kImpossible);
+  const auto found = losses_of(task, sample, known);
+  for (size_t i = 0; i < places.size(); ++i) losses[places[i]] = found[i];
+  return losses;
+}
+
+std::vector<double> Tuner::losses_of(const std::string& task, const Sample& sample,
+                                     std::span<const BudgetedMethod> methods) {
   try {
     return losses_of_all(task, sample, methods);
   } catch (const Error& error) {
     if (error.kind() != Kind::config) throw;
-    if (methods.size() <= 1) {
-      return std::vector<double>(methods.size(), std::numeric_limits<double>::infinity());
-    }
+    if (methods.size() <= 1) return std::vector<double>(methods.size(), kImpossible);
   }
   // One of them asks for what this model does not have (more voters than a layer's heads): halve
   // until it stands alone.
   const size_t half = methods.size() / 2;
-  auto found = losses(task, sample, methods.first(half));
-  const auto others = losses(task, sample, methods.subspan(half));
+  auto found = losses_of(task, sample, methods.first(half));
+  const auto others = losses_of(task, sample, methods.subspan(half));
   found.insert(found.end(), others.begin(), others.end());
   return found;
 }
 
 std::vector<double> Tuner::losses_of_all(const std::string& task, const Sample& sample,
-                                         std::span<const Method> methods) {
+                                         std::span<const BudgetedMethod> methods) {
+  const auto honours = can_honour(sample, methods);
   const auto records = run(fast_, task, sample, methods);
-  const SampleRecord& full = records.front();
   std::vector<double> losses;
-  size_t next = 1;
-  for (const auto& method : methods) {
-    double sum = 0;
-    for (const auto& budget : budgets_) {
-      const bool is_run = next < records.size() && records[next].method == method.name &&
-                          records[next].budget == budget.text();
-      sum +=
-          is_run ? selection_loss(records[next++], full) : std::numeric_limits<double>::infinity();
-    }
-    losses.push_back(sum / static_cast<double>(budgets_.size()));
+  size_t next = 1;  // behind the full cache
+  for (size_t i = 0; i < methods.size(); ++i) {
+    losses.push_back(honours[i] ? selection_loss(records.at(next++), records.front())
+                                : kImpossible);
   }
   return losses;
 }
 
 std::vector<SampleRecord> Tuner::answer(const std::string& task, const Sample& sample,
-                                        std::span<const Method> methods) {
+                                        std::span<const BudgetedMethod> methods) {
   return run(answering_, task, sample, methods);
 }
 

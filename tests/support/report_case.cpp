@@ -78,7 +78,7 @@ Profile report_profile(const ReportNames& names) {
     for (double sum : scores.sum) scores.per_prompt.push_back(static_cast<float>(sum / 2));
   }
   profile.heads[names.mask] = scores;
-  profile.layer_errors[names.task] = {{1, 3}, 10};
+  profile.layer_errors[names.task] = {{1, 3}, 10, {4, 16}, {2, .5, 5, 1}};
   profile.budgets[names.method][8] = {9, 9, 7, 7};
   return profile;
 }

@@ -88,6 +88,31 @@ TEST(HeadStatistics, HalvesOfEqualRankingAgreeFully) {
   EXPECT_TRUE(std::isnan(half_agreement(one).spearman));
 }
 
+/// Two prompts rank the three heads one way, two the other.
+HeadScores four_prompts() {
+  HeadScores scores{1, 3, {0, 0, 0}, 4, {1, 2, 3, 2, 4, 6, 3, 2, 1, 6, 4, 2}};
+  return scores;
+}
+
+TEST(HeadStatistics, GroupsOfPromptsAreComparedByTheirOwnRankings) {
+  const std::vector<std::string> by_ranking{"a", "a", "b", "b"}, mixed{"a", "b", "b", "a"};
+  const auto opposite = rank_agreements(four_prompts(), by_ranking, {}, 0);
+  ASSERT_EQ(opposite.size(), 1u);
+  EXPECT_EQ(opposite[0].first + opposite[0].second, "ab");
+  EXPECT_EQ(opposite[0].first_prompts, 2);
+  EXPECT_DOUBLE_EQ(opposite[0].spearman, -1);
+  EXPECT_DOUBLE_EQ(opposite[0].interval.high, -1) << "every resample says so too";
+  const auto unsure = rank_agreements(four_prompts(), mixed, {}, 0);
+  EXPECT_LT(unsure[0].interval.low, unsure[0].interval.high);
+  const std::vector<int64_t> one_needle(4, 7);
+  EXPECT_TRUE(
+      std::isnan(rank_agreements(four_prompts(), by_ranking, one_needle, 0)[0].interval.low));
+  const std::vector<std::string> three{"a", "b", "c", "c"};
+  EXPECT_EQ(rank_agreements(four_prompts(), three, {}, 0).size(), 3u) << "each two";
+  const std::vector<std::string> too_few{"a"};
+  EXPECT_THROW(rank_agreements(four_prompts(), too_few, {}, 0), Error);
+}
+
 TEST(IdentifyProtocol, UnknownNamesAreRefused) {
   EXPECT_THROW(IdentifyProtocol::named("loud"), Error);
   EXPECT_TRUE(IdentifyProtocol::named("compresskv").counts_repeats);

@@ -22,7 +22,7 @@ class InfluenceTest : public testing::Test {
   const ProfileFacts facts_;
 
   MeasureSetup setup(std::vector<double> shares) const {
-    return {config_, facts_, load_method("am_highest_attention"), 0, std::move(shares), 0.2, 0};
+    return {config_, facts_, load_method("am_highest_attention"), {}, std::move(shares), 0.2, 0};
   }
 
   /// Of one prompt.

@@ -58,7 +58,7 @@ TEST_F(LatencyTest, TheFullCacheKeepsEveryToken) {
 }
 
 TEST_F(LatencyTest, MoreTokensThanTheModelTakesAreRefused) {
-  test::expect_error(Kind::input, "latency of task task, sample a: ", [&] {
+  test::expect_error(Kind::input, "latency of task task, sample a, method full: ", [&] {
     measure_latency(bench_, "task", sample(), {&full_, nullptr}, {.new_tokens = 1'000'000});
   });
   test::expect_error(Kind::config, "0 repeats of 4 new tokens", [&] {

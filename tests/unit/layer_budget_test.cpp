@@ -48,13 +48,21 @@ TEST(LayerError, EvictionShowsInEveryLayerAndAllocationFollowsIt) {
   for (int i = 0; i < 12; ++i) sample.context += fmt::format("The boat {} left early. ", i);
   sample.max_new_tokens = 4;
   sample.chat = false;
-  const auto measured =
-      measure_layer_error(model, tokenizer, chat, {}, load_method("snapkv"), 16, sample, 0);
+  // Fewer than, as many as and more than the error's own 16 tokens; more than the prompt has.
+  const auto measured = measure_layer_error(model, tokenizer, chat, {}, load_method("snapkv"),
+                                            {16, {12, 16, 60, 100'000}}, sample, 0);
   EXPECT_EQ(measured.steps, 3);
+  ASSERT_EQ(measured.curve.size(), 4 * measured.sum.size());
   double total = 0;
-  for (double error : measured.sum) {
+  for (size_t layer = 0; layer < measured.sum.size(); ++layer) {
+    const double error = measured.sum[layer];
     EXPECT_GT(error, 0);
     total += error;
+    const double* curve = &measured.curve[layer * 4];
+    EXPECT_NE(curve[0], error);  // random weights: fewer tokens need not be worse
+    EXPECT_EQ(curve[1], error);
+    EXPECT_NE(curve[2], error);
+    EXPECT_NEAR(curve[3], 0, 1e-5);
   }
   ProfileFacts facts;
   facts.layer_error.emplace();

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "kvcal/compress/error.hpp"
+#include "kvcal/profile/profile.hpp"
 #include "support/paths.hpp"
 
 namespace kvcal {
@@ -121,6 +122,51 @@ TEST(Methods, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {
     EXPECT_TRUE(message.starts_with("unknown method 'snapvk', did you mean 'snapkv'? (known: "))
         << message;
   }
+}
+
+/// snapkv with windows of 8 and 16, tuned at 60 and 240 tokens.
+Profile tuned_profile() {
+  Profile profile;
+  for (const auto& [window, tokens] : {std::pair(8, 60.0), {16, 240.0}}) {
+    Selection setting;
+    setting.method = fmt::format(
+        "name: tuned\nscorer: snapkv\nallocator: uniform\nparams: {{window_tokens: {}}}\n", window);
+    setting.budget_tokens = tokens;
+    profile.selections["snapkv"].push_back(setting);
+  }
+  return profile;
+}
+
+TEST(Methods, ATunedMethodTakesTheSettingOfTheNearestBudgetByRatio) {
+  Method method = load_method("snapkv_tuned");
+  take_selection(method, tuned_profile());
+  EXPECT_EQ(method.at(60).needs().window_tokens, 8);
+  EXPECT_EQ(method.at(1).needs().window_tokens, 8);
+  EXPECT_EQ(method.at(120).needs().window_tokens, 8) << "as far from both: the smaller one";
+  EXPECT_EQ(method.at(121).needs().window_tokens, 16) << "nearer to 60 by difference";
+  EXPECT_EQ(method.at(9999).needs().window_tokens, 16);
+  EXPECT_EQ(method.at(60).name, "snapkv_tuned");
+  EXPECT_EQ(method.needs().window_tokens, 16) << "whatever is asked of it";
+  EXPECT_TRUE(method.is_exact());
+  const std::string text = method.resolved();
+  EXPECT_NE(text.find("tuned_at_tokens: 60\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("tuned_at_tokens: 240\n"), std::string::npos) << text;
+}
+
+TEST(Methods, ATunedMethodOfAnOlderProfileHasOneSettingForAllBudgets) {
+  Profile profile = tuned_profile();
+  profile.selections["snapkv"].resize(1);
+  profile.selections["snapkv"][0].budget_tokens = 0;
+  Method method = load_method("snapkv_tuned");
+  take_selection(method, profile);
+  EXPECT_EQ(method.at(1).needs().window_tokens, 8);
+  EXPECT_EQ(method.at(9999).needs().window_tokens, 8);
+}
+
+TEST(Methods, OneThatIsNotTunedIsItselfAtEveryBudget) {
+  Method method = load_method("snapkv");
+  take_selection(method, tuned_profile());
+  EXPECT_EQ(&method.at(60), &method);
 }
 
 }  // namespace

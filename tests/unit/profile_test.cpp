@@ -27,13 +27,16 @@ Profile small_profile() {
       "2026-01-02T03:04:05Z"};
   HeadScores& semantic = profile.heads["semantic"];
   semantic = {2, 4, {1, 4, 2, 4, 0, 0, 0, 8}, 2, std::vector<float>(16, 0.5f)};
-  profile.layer_errors["niah"] = {{1, 3}, 10};
+  profile.layer_errors["niah"] = {{1, 3}, 10, {16, 64, 256}, {2, 1, .5, 6, 3, 1}};
   profile.layer_errors["jsonl:a/b.jsonl"] = {{6, 2}, 4};
   profile.budgets["layer_error"][8] = {9, 9, 7, 7};
   profile.streaming = {{1, 0.25, 0, 0.5}, 4, 8};
   profile.prune_table = {3, {0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1, 1}};
   profile.kv_head_shares = {0.4, 0.3, 0.2, 0.1};
   profile.prompts = {{"d0", "srh-identify"}, {"d1", "srh-identify"}};
+  Selection setting{"scorer: snapkv\n", "niah", "3%", 60, "snapkv", 9, 6, .2, 2, .9, .1, 1};
+  profile.selections["snapkv"] = {setting, setting};
+  profile.selections["snapkv"].back().budget_tokens = 120;
   return profile;
 }
 
@@ -98,7 +101,8 @@ TEST(Profile, LoadGivesWhatSaveGot) {
   EXPECT_EQ(after.heads.at("semantic").count, 2);
   EXPECT_EQ(after.heads.at("semantic").per_prompt, before.heads.at("semantic").per_prompt);
   EXPECT_EQ(after.layer_errors.at("jsonl:a/b.jsonl").sum, (std::vector<double>{6, 2}));
-  EXPECT_EQ(after.layer_errors.at("niah").count, 10);
+  EXPECT_EQ(after.layer_errors.at("niah"), before.layer_errors.at("niah"));
+  EXPECT_EQ(after.selections, before.selections);
   EXPECT_EQ(after.budgets, before.budgets);
   EXPECT_EQ(after.streaming, before.streaming);
   EXPECT_EQ(after.prune_table, before.prune_table);
@@ -202,7 +206,7 @@ TEST(Profile, WhatALaterVersionAddedSurvivesLoadAndSave) {
     }
     for (const auto& name : reader.children("/")) writer.copy_from(reader, "/" + name, "/" + name);
     writer.write<double>("/kv_heads/of_tomorrow", {1, 2, 3, 4}, {2, 2, 1});
-    writer.write<double>("/layers/error/niah/curve", {1, 2}, {2, 1});
+    writer.write<double>("/layers/error/niah/of_tomorrow", {1, 2}, {2, 1});
     writer.write<double>("/layers/other", {1, 2}, {2});
     writer.write<double>("/tables/other", {1, 2}, {2});
     writer.finish();
@@ -210,16 +214,18 @@ TEST(Profile, WhatALaterVersionAddedSurvivesLoadAndSave) {
   Profile profile = Profile::load(file);
   profile.heads.clear();
   profile.layer_errors.erase("jsonl:a/b.jsonl");
+  profile.layer_errors["niah"].curve_tokens.clear(), profile.layer_errors["niah"].curve.clear();
   profile.streaming.reset();
   profile.prune_table.reset();
   profile.save(file);
   const Hdf5Reader reader(file);
   EXPECT_EQ(reader.read<double>("/kv_heads/of_tomorrow", {2, 2, 1}),
             (std::vector<double>{1, 2, 3, 4}));
-  EXPECT_TRUE(reader.has("/layers/error/niah/curve"));
+  EXPECT_TRUE(reader.has("/layers/error/niah/of_tomorrow"));
   EXPECT_TRUE(reader.has("/layers/other"));
   EXPECT_EQ(reader.children("/tables"), (std::vector<std::string>{"kv_head_shares", "other"}));
   EXPECT_FALSE(reader.has("/patterns/streaming"));
+  EXPECT_FALSE(reader.has("/layers/error/niah/curve"));
   EXPECT_FALSE(reader.has("/heads")) << "what was taken out on purpose must not come back";
   EXPECT_EQ(reader.children("/layers/error"), std::vector<std::string>{"niah"});
 }
@@ -240,6 +246,15 @@ TEST(Profile, MergingAddsSumsAndUnitesPrompts) {
   EXPECT_EQ(merged.history.size(), 1u);
   EXPECT_TRUE(merge(std::vector<Profile>{a, a}).budgets.empty());
   EXPECT_EQ(merge(std::vector<Profile>{a, a}).layer_errors.at("niah").sum[1], 6);
+  EXPECT_EQ(merge(std::vector<Profile>{a, a}).layer_errors.at("niah").curve[3], 12);
+  Profile other = a;
+  other.layer_errors["niah"].curve_tokens[0] = 8;
+  EXPECT_NE(error_of(Kind::input,
+                     [&] {
+                       merge(std::vector<Profile>{a, other});
+                     })
+                .find("its error curve of 'niah' is at other budgets"),
+            std::string::npos);
   saved(merged);
   b.model.weights_sha256 = "w1";
   error_of(Kind::input, [&] { merge(std::vector<Profile>{a, b}); });
@@ -260,6 +275,51 @@ TEST(Profile, MergingTakesATableFromWhoeverHasItAndRefusesTwo) {
                      }),
             "b.h5: its prune table is not that of the profiles before; merge what agrees, then "
             "import the one you want");
+}
+
+/// Files of an older kvcal lack the column.
+TEST(Profile, ASelectionWithoutBudgetsIsOneSettingForAll) {
+  const fs::path file = saved(small_profile());
+  Profile profile = small_profile();
+  profile.selections["snapkv"].resize(1);
+  profile.save(file);
+  {
+    const Hdf5Reader reader(file);
+    Hdf5Writer writer(file);
+    for (const auto& name : reader.attribute_names("/")) {
+      if (name == "complete") continue;
+      if (reader.attribute_dtype("/", name) == "i64") {
+        writer.write_attribute("/", name, reader.attribute<int64_t>("/", name));
+      } else {
+        writer.write_attribute("/", name, reader.attribute<std::string>("/", name));
+      }
+    }
+    for (const auto& name : reader.children("/")) {
+      if (name != "selection") writer.copy_from(reader, "/" + name, "/" + name);
+    }
+    for (const auto& name : reader.children("/selection")) {
+      const std::string path = "/selection/" + name;
+      if (name != "budget_tokens") writer.copy_from(reader, path, path);
+    }
+    writer.finish();
+  }
+  const auto settings = Profile::load(file).selections.at("snapkv");
+  ASSERT_EQ(settings.size(), 1u);
+  EXPECT_EQ(settings[0].budget_tokens, 0);
+  EXPECT_EQ(settings[0].method, "scorer: snapkv\n");
+}
+
+TEST(Profile, CurvesAndSettingsHaveAscendingBudgets) {
+  Profile profile = small_profile();
+  std::swap(profile.selections["snapkv"][0], profile.selections["snapkv"][1]);
+  EXPECT_NE(error_of(Kind::internal, [&] { saved(profile); })
+                .find("/selection/budget_tokens of 'snapkv' = 60, need ascending numbers"),
+            std::string::npos);
+  profile = small_profile();
+  profile.layer_errors["niah"].curve_tokens = {16, 16, 256};
+  EXPECT_NE(error_of(Kind::internal, [&] { saved(profile); })
+                .find("/layers/error/niah/curve_tokens are not ascending"),
+            std::string::npos);
 }
 
 TEST(Profile, DamagedTablesAreOneClearSentence) {

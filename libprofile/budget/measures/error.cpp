@@ -16,6 +16,11 @@
 namespace kvcal {
 namespace {
 
+void add_to(std::vector<double>& sums, const std::vector<double>& more) {
+  sums.resize(more.size());
+  for (size_t i = 0; i < more.size(); ++i) sums[i] += more[i];
+}
+
 class LayerErrorMeasure final : public Measure {
  public:
   explicit LayerErrorMeasure(const MeasureSetup& setup) : setup_(setup) {}
@@ -23,14 +28,16 @@ class LayerErrorMeasure final : public Measure {
   void run(const PromptReader& reader, const Sample& sample, Hdf5Writer& shard) const override {
     write_layer_error(
         shard, measure_layer_error(reader.model, reader.tokenizer, reader.chat, setup_.facts,
-                                   setup_.method, setup_.error_budget_tokens, sample, setup_.seed));
+                                   setup_.method, setup_.error_budgets, sample, setup_.seed));
   }
 
   std::string add(const std::string& dataset, const Hdf5Reader& shard) override {
-    const auto sample = read_layer_error(shard, setup_.model.layers);
+    const auto points = static_cast<int64_t>(setup_.error_budgets.curve.size());
+    const auto sample = read_layer_error(shard, setup_.model.layers, points);
     auto& errors = by_dataset_[dataset];
-    errors.sum.resize(sample.sum.size());
-    for (size_t l = 0; l < sample.sum.size(); ++l) errors.sum[l] += sample.sum[l];
+    errors.curve_tokens = setup_.error_budgets.curve;
+    add_to(errors.sum, sample.sum);
+    add_to(errors.curve, sample.curve);
     errors.count += sample.steps;
     latest_ = &errors;
     return sample.prompt_sha256;
@@ -47,7 +54,7 @@ class LayerErrorMeasure final : public Measure {
       require(errors.count > 0, Kind::input,
               "task {}: no decode step was measured: every prompt is within {} tokens or got no "
               "answer",
-              dataset, setup_.error_budget_tokens);
+              dataset, setup_.error_budgets.tokens);
       profile.layer_errors[dataset] = errors;
     }
   }

@@ -40,6 +40,29 @@ std::optional<Figure> draw_errors(const Profile& profile) {
   return draw_curves(chart);
 }
 
+/// Error of each layer at each budget that was measured.
+std::optional<Figure> draw_error_curve(const std::string& dataset, const LayerErrors& errors,
+                                       size_t number) {
+  const size_t points = errors.curve_tokens.size();
+  auto chart = chart_over_layers(fmt::format("layer-error-curve-{}", number),
+                                 "Eviction error of each layer, by tokens kept",
+                                 "relative error of the attention output");
+  chart.title = fmt::format("{}, by tokens kept: n = {} steps", dataset, errors.count);
+  std::vector<std::string> names;
+  for (const int64_t tokens : errors.curve_tokens)
+    names.push_back(fmt::format("{} tokens", tokens));
+  const StyleBook styles(names);
+  for (size_t point = 0; point < points && errors.count > 0; ++point) {
+    Curve curve{names[point], styles.of(names[point]), {}};
+    for (size_t layer = 0; layer < errors.sum.size(); ++layer) {
+      const double sum = errors.curve[layer * points + point];
+      curve.points.push_back({static_cast<double>(layer), sum / static_cast<double>(errors.count)});
+    }
+    chart.curves.push_back(std::move(curve));
+  }
+  return draw_curves(chart);
+}
+
 /// Mean over the KV heads of a layer.
 std::vector<CurvePoint> points_of(const std::vector<int64_t>& kept, int64_t kv_heads) {
   std::vector<CurvePoint> points;
@@ -85,6 +108,10 @@ Section make(const ReportData& data) {
   if (!has_errors && budgets.empty()) return section;
   section.add("<div class=\"pair\">\n");
   if (has_errors) section.add(draw_errors(*data.profile));
+  size_t number = 0;
+  for (const auto& [dataset, errors] : data.profile->layer_errors) {
+    if (!errors.curve_tokens.empty()) section.add(draw_error_curve(dataset, errors, ++number));
+  }
   for (int64_t budget : budgets) section.add(draw_budgets(*data.profile, budget));
   section.add("</div>\n");
   return section;

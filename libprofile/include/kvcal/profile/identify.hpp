@@ -130,6 +130,24 @@ inline HalfAgreement half_agreement(const HeadScores& scores) {
   return half_agreement(scores, scores.count);
 }
 
+/// How far the rankings agree that two groups of prompts give.
+struct RankAgreement {
+  std::string first, second;
+  int64_t first_prompts = 0, second_prompts = 0;
+  double spearman = 0;     ///< of mean scores over all heads of the model
+  Interval interval = {};  ///< of it, both groups resampled; NaN where one has a single cluster
+  double top_overlap = 0;  ///< share of the best `top` heads that both name
+  int64_t top = 20;
+};
+/// Each two of the groups, in order of their names.
+/// @param groups    [count] name of each counted prompt's group: its length, its haystack, its half
+/// @param clusters  [count] prompts that are resampled together, or empty
+/// A resample repeats prompts, so its ranking is a little worse than the group's own: the interval
+/// lies low, the more so the fewer prompts there are.
+std::vector<RankAgreement> rank_agreements(const HeadScores& scores,
+                                           std::span<const std::string> groups,
+                                           std::span<const int64_t> clusters, uint64_t seed);
+
 /// Scores a trial as its tokens come. Exposed for tests and for comparison with other loops.
 class RetrievalObserver : public LayerObserver {
  public:

@@ -38,22 +38,29 @@ class EvictionErrorObserver : public LayerObserver {
   int64_t steps_ = 0;
 };
 
+/// How many tokens the evicting method keeps.
+struct ErrorBudgets {
+  int64_t tokens = 0;               ///< for the error that allocators go by
+  std::vector<int64_t> curve = {};  ///< for the curve of errors over budgets, ascending
+};
+
 struct LayerErrorSample {
   std::string prompt_sha256;
-  std::vector<double> sum;  ///< [layers]; zeros when the prompt was not longer than the budget
+  std::vector<double> sum;    ///< [layers]; zeros when the prompt was not longer than the budget
+  std::vector<double> curve;  ///< [layers, points]; zero where the prompt is not longer
   int64_t steps = 0;
 };
 
 /// One shard of a run.
 void write_layer_error(Hdf5Writer& file, const LayerErrorSample& sample);
 /// @throws Error{input} damaged, or of another model
-LayerErrorSample read_layer_error(const Hdf5Reader& file, int64_t layers);
+LayerErrorSample read_layer_error(const Hdf5Reader& file, int64_t layers, int64_t points);
 
-/// One sample: full-cache prefill and greedy answer, with `method` evicting to `budget_tokens` on
-/// the side.
+/// One sample: full-cache prefill and greedy answer, with `method` evicting to each of the budgets
+/// on the side.
 LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokenizer,
                                      const ChatFormat& chat, const ProfileFacts& facts,
-                                     const Method& method, int64_t budget_tokens,
+                                     const Method& method, const ErrorBudgets& budgets,
                                      const Sample& sample, uint64_t seed);
 
 /// What is cut alone while all else stays whole: a layer, or one KV head of one.

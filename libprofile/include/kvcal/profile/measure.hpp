@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kvcal/profile/engine.hpp"
+#include "kvcal/profile/layer_budget.hpp"
 #include "kvcal/profile/profile.hpp"
 
 namespace kvcal {
@@ -20,12 +21,12 @@ class Hdf5Writer;
 
 /// What a measure is made from.
 struct MeasureSetup {
-  const ModelConfig& model;         ///< outlives the measure
-  const ProfileFacts& facts;        ///< same
-  Method method;                    ///< what compresses
-  int64_t error_budget_tokens = 0;  ///< (error)
-  std::vector<double> shares;       ///< of the prompt that one unit keeps (the others)
-  double rest_share = 0;            ///< of the prompt that all other units keep (influence)
+  const ModelConfig& model;    ///< outlives the measure
+  const ProfileFacts& facts;   ///< same
+  Method method;               ///< what compresses
+  ErrorBudgets error_budgets;  ///< (error)
+  std::vector<double> shares;  ///< of the prompt that one unit keeps (the others)
+  double rest_share = 0;       ///< of the prompt that all other units keep (influence)
   uint64_t seed = 0;
 };
 

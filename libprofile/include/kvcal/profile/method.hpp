@@ -47,6 +47,17 @@ struct Method {
   std::shared_ptr<const Allocator> allocator;  ///< null with scorer
   std::shared_ptr<const Selector> selector;    ///< null with scorer
   std::shared_ptr<const Compactor> compactor;  ///< null with scorer
+  /// Parts that were tuned at a budget (kv-tune).
+  struct Setting {
+    double budget_tokens = 0;
+    std::shared_ptr<const Method> method;
+  };
+  /// In place of the parts above, the smallest budget first; empty: the same parts at all budgets.
+  std::vector<Setting> settings;
+
+  /// What compresses a prompt to `budget_tokens`: the setting tuned at the nearest budget (by
+  /// ratio; the smaller one of two), or this method where it has none.
+  const Method& at(int64_t budget_tokens) const;
 
   bool is_full() const { return scorer == nullptr && !is_rewrite(); }
   /// Keeps another text, not entries of the prompt.
@@ -55,12 +66,10 @@ struct Method {
   /// What it makes of a document is held for the next question.
   bool is_costly() const { return is_rewrite() || (scorer && compactor->is_costly()); }
   /// Keeps just the number of entries that was asked for.
-  bool is_exact() const {
-    return is_full() || (scorer && allocator->is_exact() && selector->is_exact());
-  }
+  bool is_exact() const;
   /// Bytes of an entry besides its key and value.
   int64_t bias_bytes() const { return scorer && compactor->has_bias() ? 4 : 0; }
-  Needs needs() const;
+  Needs needs() const;           ///< of all settings
   std::string resolved() const;  ///< YAML text of all parameters, defaults included
 };
 
@@ -75,7 +84,7 @@ std::vector<std::string> known_methods();
 /// @throws Error{config} an unknown name, key or value
 void make_parts(Method& method);
 
-/// Replaces the parts of a method with `selection:` by what kv-tune chose.
+/// Gives a method with `selection:` the settings that kv-tune chose; other methods stay.
 /// @throws Error{config} the profile has no such selection
 void take_selection(Method& method, const Profile& profile);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kvcal/compress/layer_view.hpp"
@@ -59,6 +60,8 @@ struct HeadScores {
 struct LayerErrors {
   std::vector<double> sum;  ///< [layers] relative Frobenius errors, summed over decode steps
   int64_t count = 0;        ///< decode steps
+  std::vector<int64_t> curve_tokens = {};  ///< [points] other budgets, ascending; empty: none
+  std::vector<double> curve = {};  ///< [layers, points] as `sum`, at these budgets, same steps
   bool operator==(const LayerErrors&) const = default;
 };
 
@@ -88,16 +91,20 @@ struct PruneTable {
   bool operator==(const PruneTable&) const = default;
 };
 
-/// Selection parameters that kv-tune chose, and what they gave on prompts that did not choose.
+/// Selection parameters that kv-tune chose at a budget, and what they gave on prompts that did not
+/// choose.
 struct Selection {
   std::string method;          ///< YAML: scorer, allocator, selector and all their parameters
-  std::string tasks, budgets;  ///< what they were tuned on
-  std::string compared_with;   ///< the method whose parameters are the paper's
+  std::string tasks, budgets;  ///< what they were tuned on, as asked
+  double budget_tokens = 0;    ///< the same budget in tokens, mean over the held-out prompts
+  std::string compared_with;   ///< with the paper's parameters; empty: it has none at the budget
   int64_t tuned_on = 0;        ///< prompts that chose
   int64_t held_out = 0;        ///< prompts of the numbers below
   double loss = 0, default_loss = 0;  ///< KL + excess NLL, nats a token; of `compared_with`
   double score = 0, default_score = 0, full_score = 0;  ///< task metric, 0 .. 1
 
+  /// Columns that files of an older kvcal lack: they hold one setting for all budgets.
+  static constexpr std::string_view kAddedLater[] = {"budget_tokens"};
   bool operator==(const Selection&) const = default;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor& v) {
@@ -105,7 +112,7 @@ struct Selection {
     v("compared_with", self.compared_with), v("tuned_on", self.tuned_on);
     v("held_out", self.held_out), v("loss", self.loss), v("default_loss", self.default_loss);
     v("score", self.score), v("default_score", self.default_score);
-    v("full_score", self.full_score);
+    v("full_score", self.full_score), v("budget_tokens", self.budget_tokens);
   }
 };
 
@@ -134,7 +141,8 @@ struct Profile {
   std::optional<PruneTable> prune_table;
   /// [layers, kv_heads] >= 0, sum 1: each KV head's share of all kept entries (Attention Matching).
   std::optional<std::vector<double>> kv_head_shares;
-  std::map<std::string, Selection> selections;  ///< by search space of configs/tuning
+  /// By search space of configs/tuning: a setting for each tuned budget, the smallest first.
+  std::map<std::string, std::vector<Selection>> selections;
   std::vector<PromptDigest> prompts;
   /// Where load() found it; save() copies what this version does not know from there. Empty:
   /// nowhere.

@@ -13,6 +13,7 @@
 
 #include "kvcal/profile/engine.hpp"
 #include "kvcal/profile/method.hpp"
+#include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/results.hpp"
 #include "kvcal/profile/statistics.hpp"
 
@@ -25,6 +26,12 @@ class Hdf5Writer;
 /// parameters.
 using Choice = std::map<std::string, ParamValue>;
 
+/// A point that is tried because someone thought it good.
+struct StartingPoint {
+  std::string name;
+  Choice choice;
+};
+
 class SearchSpace {
  public:
   /// @param spec  name in configs/tuning, or a path ending in .yaml
@@ -33,13 +40,18 @@ class SearchSpace {
 
   const std::string& name() const { return name_; }
   const std::string& compared_with() const { return compared_with_; }
-  const Choice& start() const { return start_; }
+  /// Of its file: a run of another space is not resumed.
+  const std::string& sha256() const { return sha256_; }
+  /// Name of the method with chosen values.
+  std::string chosen_name() const { return name_ + "_tuned"; }
+  /// At least one: the space's `start`, and what its `starts` change of it.
+  const std::vector<StartingPoint>& starts() const { return starts_; }
 
   /// Points that differ from `from` on one axis.
   std::vector<Choice> neighbours(const Choice& from) const;
   /// A point whose values are drawn independently; `index` names it.
   Choice random(uint64_t seed, uint64_t index) const;
-  /// `from` with other voters, as the space's `controls` say: does the choice of heads matter?
+  /// `from` with one value of the space's `controls` in its place: other voters, other allocators.
   std::vector<Choice> controls(const Choice& from) const;
 
   /// @throws Error{config} values that do not go together
@@ -57,8 +69,8 @@ class SearchSpace {
   /// Points that differ from `from` in one value of one of the axes.
   static std::vector<Choice> changed(const Choice& from, const Axes& axes);
 
-  std::string name_, compared_with_, scorer_;
-  Choice start_;
+  std::string name_, compared_with_, scorer_, sha256_;
+  std::vector<StartingPoint> starts_;
   Axes axes_, controls_;
   ParamMap fixed_;
 };
@@ -68,12 +80,20 @@ std::vector<std::string> known_search_spaces();
 /// "voters=window, pool_kernel=41": where `choice` differs from `from`.
 std::string describe_change(const Choice& from, const Choice& choice);
 
+/// A point at one of the budgets of a search.
+struct Candidate {
+  Choice choice;
+  size_t budget = 0;  ///< 0 .. SearchOptions::budgets - 1
+};
+
 struct SearchOptions {
+  size_t budgets = 1;          ///< that are searched side by side, each for itself
   int64_t random_points = 48;  ///< of the first round
   int64_t rounds = 3;          ///< at most; each starts around the best point so far
   int64_t first_prompts = 4;   ///< that all points of a round see
   int64_t keep_one_of = 3;     ///< points that go on to twice the prompts
   int64_t prompts = 0;         ///< there are
+  int64_t finalists = 4;       ///< beside the starts
   uint64_t seed = 0;
 };
 
@@ -88,22 +108,36 @@ struct SearchResult {
   double loss = 0;
   int64_t tried = 0;  ///< different points
   std::vector<SearchRound> rounds;
+  /// Points of the least losses of those that saw all prompts, the best one first, and the starts.
+  std::vector<Choice> finalists;
 };
 
-/// Losses of some points on one prompt; infinity for one that cannot be honoured there.
+/// Losses of some candidates on one prompt; infinity for one that cannot be honoured there.
 using Evaluate =
-    std::function<std::vector<double>(int64_t prompt, std::span<const Choice> choices)>;
+    std::function<std::vector<double>(int64_t prompt, std::span<const Candidate> candidates)>;
 
-/// Successive halving over prompts: the first round tries the start and random points, the next
-/// ones every neighbour of the best so far, until none is better. No point sees a prompt twice.
-/// Deterministic in the seed and in what `evaluate` says.
-SearchResult search(const SearchSpace& space, const SearchOptions& options,
-                    const Evaluate& evaluate);
+/// Successive halving over prompts, at each budget: the first round tries the starts and random
+/// points, the next ones every neighbour of the best so far, until none is better. Starts, and the
+/// best so far, are never halved away, so that the result is at least as good as each of them on
+/// all prompts. Budgets go in step: what they ask about a prompt is asked at once. No candidate
+/// sees a prompt twice. Deterministic in the seed and in what `evaluate` says.
+/// @return [budgets]
+std::vector<SearchResult> search(const SearchSpace& space, const SearchOptions& options,
+                                 const Evaluate& evaluate);
 
 /// Loss of a variant against the full cache on the same prompt, nats a token: KL(full || variant)
 /// over the full cache's answer, and how much less likely the reference answer became. A dense
 /// signal where the task's score is 0 or 1. 0 for a prompt that was kept whole.
 double selection_loss(const SampleRecord& variant, const SampleRecord& full);
+
+/// The profile has all that the method needs.
+bool has_facts(const Method& method, const ProfileFacts& facts);
+
+/// A method at one of a tuner's budgets.
+struct BudgetedMethod {
+  const Method* method = nullptr;
+  size_t budget = 0;
+};
 
 /// Runs points of a space on prompts.
 class Tuner {
@@ -112,26 +146,32 @@ class Tuner {
   Tuner(const Model& model, const Tokenizer& tokenizer, const ChatFormat& chat, ProfileFacts facts,
         std::vector<Budget> budgets, Visibility visibility, uint64_t seed);
 
-  /// Mean loss over the budgets of each method; infinity where a budget is below what it needs, or
-  /// the model lacks what it asks for.
-  std::vector<double> losses(const std::string& task, const Sample& sample,
-                             std::span<const Method> methods);
+  const std::vector<Budget>& budgets() const { return budgets_; }
+  const ProfileFacts& facts() const { return facts_; }
 
-  /// Records with answers and scores: the full cache first, then each method at each budget that
-  /// it can honour.
+  /// Loss of each candidate; infinity where its budget is below what it needs, or model or profile
+  /// lack what it asks for.
+  std::vector<double> losses(const std::string& task, const Sample& sample,
+                             const SearchSpace& space, std::span<const Candidate> candidates);
+
+  /// Records with answers and scores: the full cache first, then each method that can honour its
+  /// budget.
   std::vector<SampleRecord> answer(const std::string& task, const Sample& sample,
-                                   std::span<const Method> methods);
+                                   std::span<const BudgetedMethod> methods);
 
  private:
+  std::vector<double> losses_of(const std::string& task, const Sample& sample,
+                                std::span<const BudgetedMethod> methods);
   std::vector<double> losses_of_all(const std::string& task, const Sample& sample,
-                                    std::span<const Method> methods);
+                                    std::span<const BudgetedMethod> methods);
   std::vector<SampleRecord> run(Engine& engine, const std::string& task, const Sample& sample,
-                                std::span<const Method> methods);
-  bool can_honour(const Method& method, const Budget& budget, int64_t prompt_tokens) const;
+                                std::span<const BudgetedMethod> methods);
+  std::vector<bool> can_honour(const Sample& sample, std::span<const BudgetedMethod> methods) const;
 
   const Model& model_;
   const Tokenizer& tokenizer_;
   const ChatFormat& chat_;
+  ProfileFacts facts_;
   std::vector<Budget> budgets_;
   Visibility visibility_;
   Method full_;
@@ -154,9 +194,43 @@ struct HeldOutRow {
   Interval score_delta_interval = {}, loss_delta_interval = {};
 };
 
-/// Rows in order of first appearance; the full cache has no loss and no delta.
-/// @param chosen  name of the method that the others are compared with
+/// Rows in order of first appearance, over all tasks; the full cache has no loss and no delta.
+/// Prompts that a budget left whole do not count.
+/// @param chosen  name of the method that the others are compared with, at each budget
 std::vector<HeldOutRow> compare_held_out(std::span<const SampleRecord> records,
                                          std::string_view chosen, uint64_t seed);
+
+/// Index of the row with the highest score, of equal ones the first: scores confirm what the loss
+/// found, which is a stand-in for them.
+/// @param rows  of finalists at one budget, the least loss first; not empty
+size_t best_by_score(std::span<const HeldOutRow> rows);
+
+/// What runs on held-out prompts: the chosen point first; then the paper's method, the starts, the
+/// controls, and the chosen point with one value set back to the paper's. Those that the profile
+/// lacks facts for are left out.
+std::vector<Method> contenders(const SearchSpace& space, const Choice& best,
+                               const ProfileFacts& facts);
+
+/// The choice at one budget, and what it ran against.
+struct TunedBudget {
+  std::string budget;  ///< as asked
+  SearchResult search = {};
+  Choice chosen = {};                      ///< the finalist with the best score
+  std::vector<HeldOutRow> finalists = {};  ///< on the tuning prompts, as `search` lists them
+  std::vector<Method> contenders = {};     ///< the chosen one first
+};
+
+/// What the search in one space found.
+struct TunedSpace {
+  std::string name, compared_with;
+  std::string chosen;  ///< name of the chosen method of each budget in `rows`
+  std::vector<TunedBudget> budgets;
+  std::vector<HeldOutRow> rows;
+  int64_t tuned_on = 0, held_out = 0;  ///< prompts
+};
+
+/// A setting for each budget as the profile keeps them, the smallest first.
+/// @param tasks  that were tuned on, for the record
+std::vector<Selection> settings_of(const TunedSpace& tuned, const std::string& tasks);
 
 }  // namespace kvcal
