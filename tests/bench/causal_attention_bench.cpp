@@ -4,20 +4,13 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
+#include "bench/chunk.hpp"
 #include "kvcal/compress/kernels.hpp"
-#include "support/random_layer.hpp"
 
 namespace kvcal {
 namespace {
 
-constexpr int64_t kHeads = 9, kKvHeads = 3, kHeadDim = 64, kNew = 512, kSeen = 4096;
-constexpr double kScale = 0.125;  // 1 / sqrt(kHeadDim)
-
-at::Tensor numbers(const benchmark::State& state, int64_t heads, int64_t tokens) {
-  std::mt19937 random(13);
-  const auto dtype = state.range(0) == 0 ? at::kFloat : at::kBFloat16;
-  return test::normal(random, {heads, tokens, kHeadDim}).to(dtype);
-}
+using namespace bench;
 
 void count_operations(benchmark::State& state) {
   state.counters["GFLOP/s"] =
@@ -51,8 +44,6 @@ void flash(benchmark::State& state) {
   count_operations(state);
 }
 
-#define KVCAL_TIME(function) \
-  BENCHMARK(function)->UseRealTime()->Unit(benchmark::kMillisecond)->ArgName("bf16")->Arg(0)->Arg(1)
 KVCAL_TIME(causal);
 KVCAL_TIME(flash);
 

@@ -9,17 +9,13 @@
 #include "kvcal/compress/error.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
 
-class EngineTest : public testing::Test {
+class EngineTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const ModelConfig config_ = read_model_config(directory_);
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
   const Method full_ = load_method("full");
   const Method snapkv_ = load_method("snapkv");
   const Method random_ = load_method("random");
@@ -40,12 +36,6 @@ class EngineTest : public testing::Test {
     sample.metric = "qa_f1_score";
     sample.max_new_tokens = 6;
     return sample;
-  }
-
-  std::vector<int64_t> ids(int64_t count) const {
-    std::vector<int64_t> ids;
-    for (int64_t i = 0; i < count; ++i) ids.push_back(5 + i * 7 % 300);
-    return ids;
   }
 
   static Needs window(int64_t tokens) {

@@ -8,17 +8,13 @@
 #include "store/hdf5.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
 
-class InfluenceTest : public testing::Test {
+class InfluenceTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const ModelConfig config_ = read_model_config(directory_);
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
   const ProfileFacts facts_;
 
   MeasureSetup setup(std::vector<double> shares) const {

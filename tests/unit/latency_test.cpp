@@ -5,17 +5,13 @@
 #include "engine/peak_memory.hpp"
 #include "kvcal/profile/measure_latency.hpp"
 #include "support/errors.hpp"
-#include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
 
-class LatencyTest : public testing::Test {
+class LatencyTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
   const ProfileFacts facts_;
   const LatencyBench bench_{model_, tokenizer_, chat_, facts_};
   const Method full_ = load_method("full");

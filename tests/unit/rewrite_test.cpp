@@ -9,17 +9,13 @@
 #include "kvcal/compress/error.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
 
-class RewriteTest : public testing::Test {
+class RewriteTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
-  const PromptReader reader_{model_, tokenizer_, chat_};
   const Method summary_ = load_method("summary");
 };
 

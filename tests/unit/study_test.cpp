@@ -9,6 +9,7 @@
 
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
@@ -20,13 +21,8 @@ TEST(Study, QuestionsAreTheLinesWithoutTheirNumbers) {
   EXPECT_TRUE(split_questions("\n 1. \n", 3).empty());
 }
 
-class StudyTest : public testing::Test {
+class StudyTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
-
   Prefilled prompt(int64_t tokens) const {
     std::vector<int64_t> ids;
     for (int64_t i = 0; i < tokens; ++i) ids.push_back(5 + i * 7 % 300);

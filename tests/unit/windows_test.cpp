@@ -11,6 +11,7 @@
 #include "model/rope.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
@@ -30,14 +31,8 @@ TEST(PlanWindows, AreOfEqualSizeAndCoverTheDocument) {
             "window_tokens = 12, need more than the 12 that the chat format puts first");
 }
 
-class WindowsTest : public testing::Test {
+class WindowsTest : public test::TinyModelFixture {
  protected:
-  const std::filesystem::path directory_ = test::test_file("parity/model/tiny_llama");
-  const ModelConfig config_ = read_model_config(directory_);
-  const Model model_ = Model::load(directory_, {.dtype = "f32"});
-  const Tokenizer tokenizer_ = Tokenizer::load(directory_);
-  const ChatFormat chat_ = ChatFormat::load(test::source_dir() / "configs/models/plain.yaml");
-  const PromptReader reader_{model_, tokenizer_, chat_};
   const Method full_ = load_method("full");
   const ProfileFacts facts_;
 
@@ -46,12 +41,6 @@ class WindowsTest : public testing::Test {
     method.window_tokens = tokens;
     method.window_positions = positions;
     return method;
-  }
-
-  std::vector<int64_t> ids(int64_t count) const {
-    std::vector<int64_t> ids;
-    for (int64_t i = 0; i < count; ++i) ids.push_back(5 + i * 7 % 300);
-    return ids;
   }
 
   /// The most that caches held while a document was compacted to 240 entries.
