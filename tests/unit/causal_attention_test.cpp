@@ -73,6 +73,18 @@ TEST(CausalAttention, ReadsHeadsOutOfWiderRows) {
   EXPECT_TRUE(at::equal(strided, packed));
 }
 
+TEST(CausalAttention, ReadsRowsThatStartAtOddNumbers) {
+  std::mt19937 random(4);
+  const auto wide = test::normal(random, {3, 70, 67}).to(at::kBFloat16);
+  const auto part = [&](int64_t first, int64_t heads) {
+    return wide.narrow(0, first, heads).narrow(2, 1 + first, 64);
+  };
+  const auto odd = causal_attention(part(0, 2), part(1, 1), part(2, 1), kScale);
+  const auto packed = causal_attention(part(0, 2).contiguous(), part(1, 1).contiguous(),
+                                       part(2, 1).contiguous(), kScale);
+  EXPECT_TRUE(at::equal(odd, packed));
+}
+
 TEST(CausalAttention, LogitsFarApartGiveNoNaN) {
   Case c({2, 1, 70, 140, 64});
   c.queries *= 1000;

@@ -14,6 +14,15 @@
 namespace kvcal::cpu {
 namespace {
 
+/// As it is where all rows start at whole words, else a copy.
+at::Tensor in_words(const at::Tensor& tensor) {
+  const auto bytes = static_cast<int64_t>(tensor.itemsize());
+  const auto address = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+  const bool is_whole =
+      address % 4 == 0 && tensor.stride(0) * bytes % 4 == 0 && tensor.stride(1) * bytes % 4 == 0;
+  return is_whole ? tensor : tensor.clone(at::MemoryFormat::Contiguous);
+}
+
 /// A tensor's rows as words; the last dimension is contiguous.
 struct WordRows {
   const uint32_t* first;
@@ -110,8 +119,10 @@ bool has_causal_attention(const at::Tensor& queries) {
   return queries.scalar_type() == at::kBFloat16 && has_causal_bf16() && !has_amx_bf16();
 }
 
-at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
-                            const at::Tensor& values, double scale) {
+at::Tensor causal_attention(const at::Tensor& given_queries, const at::Tensor& given_keys,
+                            const at::Tensor& given_values, double scale) {
+  const auto queries = in_words(given_queries), keys = in_words(given_keys);
+  const auto values = in_words(given_values);
   const int64_t heads = queries.size(0), fresh = queries.size(1), head_dim = queries.size(2);
   const int64_t seen = keys.size(1), group = heads / keys.size(0);
   const bool is_bf16 = queries.scalar_type() == at::kBFloat16;

@@ -120,46 +120,53 @@ KVCAL_AVX512 inline float weigh(const F32x16* logits, float scale, int64_t visib
   return decay;
 }
 
+/// output[row] = output[row] * decay[row] + the row's weights times one block of values.
+template <class Words>
+KVCAL_AVX512 inline void add_values(const uint32_t* weights, const float* decay,
+                                    const uint32_t* values, int64_t head_dim, float* output) {
+  constexpr int64_t kWeightWords = kCausalKeys / Words::kNumbers;
+  for (int64_t d = 0; d < head_dim; d += kCausalKeys) {
+    F32x16 sums[kTileRows][kTileVectors];
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kTileVectors; ++v) {
+        sums[r][v] = load(output + r * head_dim + d + v * kLanes) * decay[r];
+      }
+    }
+    multiply_tile<Words>(weights, kWeightWords, values + d, head_dim, kWeightWords, sums);
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+      for (int64_t v = 0; v < kTileVectors; ++v) {
+        store(output + r * head_dim + d + v * kLanes, sums[r][v]);
+      }
+    }
+  }
+}
+
 /// Adds one block of entries to the rows that see some of it.
 template <class Words>
 KVCAL_AVX512 inline void attend_block(const PackedEntries& entries, const CausalRows& rows,
-                                      int64_t block, Softmax* softmax, float* output) {
+                                      int64_t block, Softmax* softmax) {
   constexpr int64_t kWeightWords = kCausalKeys / Words::kNumbers;
   const int64_t head_words = entries.head_dim / Words::kNumbers;
   const uint32_t* keys = entries.keys + block * head_words * kCausalKeys;
   const uint32_t* values = entries.values + block * kWeightWords * entries.head_dim;
-  alignas(64) uint32_t words[kTileRows * kWeightWords];
+  alignas(64) uint32_t weights[kTileRows * kWeightWords];
   for (int64_t first = 0; first < rows.count; first += kTileRows) {
-    const int64_t seen_by_last = rows.first_visible + first + kTileRows - 1 - block * kCausalKeys;
-    if (seen_by_last <= 0) continue;
+    const int64_t seen_by_first = rows.first_visible + first - block * kCausalKeys;
+    if (seen_by_first + kTileRows <= 1) continue;
     F32x16 logits[kTileRows][kTileVectors] = {};
     multiply_tile<Words>(rows.queries + first * head_words, head_words, keys, kCausalKeys,
                          head_words, logits);
     float decay[kTileRows];
     for (int64_t r = 0; r < kTileRows; ++r) {
-      const int64_t visible = seen_by_last - (kTileRows - 1) + r;
-      decay[r] = weigh<Words>(logits[r], rows.scale, visible, softmax[first + r],
-                              words + r * kWeightWords);
+      decay[r] = weigh<Words>(logits[r], rows.scale, seen_by_first + r, softmax[first + r],
+                              weights + r * kWeightWords);
     }
-    for (int64_t d = 0; d < entries.head_dim; d += kCausalKeys) {
-      F32x16 sums[kTileRows][kTileVectors];
-      float* const out = output + first * entries.head_dim + d;
-#pragma GCC unroll 8
-      for (int64_t r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 8
-        for (int64_t v = 0; v < kTileVectors; ++v) {
-          sums[r][v] = load(out + r * entries.head_dim + v * kLanes) * decay[r];
-        }
-      }
-      multiply_tile<Words>(words, kWeightWords, values + d, entries.head_dim, kWeightWords, sums);
-#pragma GCC unroll 8
-      for (int64_t r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 8
-        for (int64_t v = 0; v < kTileVectors; ++v) {
-          store(out + r * entries.head_dim + v * kLanes, sums[r][v]);
-        }
-      }
-    }
+    add_values<Words>(weights, decay, values, entries.head_dim,
+                      rows.output + first * entries.head_dim);
   }
 }
 
@@ -169,7 +176,7 @@ KVCAL_AVX512 inline void attend(const PackedEntries& entries, const CausalRows& 
   std::fill_n(rows.output, kCausalRows * entries.head_dim, 0.0F);
   const int64_t seen = rows.first_visible + rows.count - 1;
   for (int64_t block = 0; block * kCausalKeys < seen; ++block) {
-    attend_block<Words>(entries, rows, block, softmax, rows.output);
+    attend_block<Words>(entries, rows, block, softmax);
   }
   for (int64_t r = 0; r < rows.count; ++r) {
     for (int64_t d = 0; d < entries.head_dim; ++d) {
