@@ -117,6 +117,7 @@ class Hdf5Writer {
 
  private:
   void abandon() noexcept;
+  void make_parent(const std::string& path);
 
   std::filesystem::path file_, aside_;
   int64_t id_ = -1;  // hid_t

@@ -25,16 +25,15 @@ namespace {
   fail(Kind::input, "{}: cannot write {}: {}", file.string(), what, reason);
 }
 
-/// Without the times that HDF5 would put into each object: same input, same bytes.
-Handle dataset_properties() {
-  Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+/// Of a kind of object, without the times that HDF5 would put into each: same input, same bytes.
+Handle timeless_properties(hid_t kind) {
+  Handle properties(H5Pcreate(kind), H5Pclose);
   H5Pset_obj_track_times(properties.id(), false);
   return properties;
 }
 
 Handle link_properties() {
   Handle properties(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(properties.id(), 1);
   H5Pset_char_encoding(properties.id(), H5T_CSET_UTF8);
   return properties;
 }
@@ -93,8 +92,7 @@ Hdf5Writer::Hdf5Writer(const fs::path& file)
     : file_(file), aside_(fmt::format("{}.tmp-{}", file.string(), ::getpid())) {
   h5::silence();
   const Handle access = h5::file_access();
-  const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation.id(), false);
+  const Handle creation = timeless_properties(H5P_FILE_CREATE);
   id_ = H5Fcreate(aside_.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
   if (id_ >= 0) return;
   const std::string reason = h5::reason();
@@ -139,8 +137,9 @@ void Hdf5Writer::write(const std::string& path, std::span<const T> values, const
           "{}: {} values for {}, whose shape needs {}", file_.string(), values.size(), path, count);
   const Handle space = space_of(shape);
   const Handle type = h5::file_type(h5::name_of<T>());
+  make_parent(path);
   const Handle links = link_properties();
-  const Handle properties = dataset_properties();
+  const Handle properties = timeless_properties(H5P_DATASET_CREATE);
   const Handle dataset(H5Dcreate2(id_, path.c_str(), type.id(), space.id(), links.id(),
                                   properties.id(), H5P_DEFAULT),
                        H5Dclose);
@@ -154,9 +153,18 @@ void Hdf5Writer::write(const std::string& path, std::span<const T> values, const
 
 void Hdf5Writer::make_group(const std::string& path) {
   if (has(path)) return;
+  make_parent(path);
   const Handle links = link_properties();
-  const Handle group(H5Gcreate2(id_, path.c_str(), links.id(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  const Handle properties = timeless_properties(H5P_GROUP_CREATE);
+  const Handle group(H5Gcreate2(id_, path.c_str(), links.id(), properties.id(), H5P_DEFAULT),
+                     H5Gclose);
   if (!group.is_open()) fail_to_write(file_, path, h5::reason());
+}
+
+/// Groups that HDF5 makes by itself on the way would hold times.
+void Hdf5Writer::make_parent(const std::string& path) {
+  const auto parent = path.substr(0, path.rfind('/'));
+  if (!parent.empty()) make_group(parent);
 }
 
 template <Hdf5Attribute T>
@@ -176,6 +184,7 @@ void Hdf5Writer::write_attribute(const std::string& path, const std::string& nam
 
 void Hdf5Writer::copy_from(const Hdf5Reader& source, const std::string& path,
                            const std::string& new_path) {
+  make_parent(new_path);
   const Handle links = link_properties();
   if (H5Ocopy(source.id_, path.c_str(), id_, new_path.c_str(), H5P_DEFAULT, links.id()) < 0) {
     fail_to_write(file_, fmt::format("{} (a copy from {})", new_path, source.file().string()),
