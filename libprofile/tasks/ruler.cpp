@@ -8,7 +8,8 @@
 ///          kvpress cuts it, so that compression need not see the question; put together again the
 ///          three are the input, byte for byte.
 /// Differs  bare text as RULER and KVCache-Factory; kvpress: `chat: true`, `scoring: kvpress`.
-///          KVCache-Factory's shorter replies: `new_tokens: kvcache_factory`.
+///          KVCache-Factory's shorter replies: `new_tokens: kvcache_factory`; its cut of the
+///          middle, as for LongBench: `max_length`.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/metric.hpp"
 #include "kvcal/profile/task.hpp"
+#include "longbench/middle_truncation.hpp"
 #include "ruler/kinds.hpp"
 
 namespace kvcal {
@@ -29,6 +31,7 @@ struct RulerParams {
   std::string scoring = "plain";
   bool is_split = true;
   bool chat = false;
+  int64_t max_length = 0;
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -39,6 +42,8 @@ struct RulerParams {
             "kvpress takes control characters out of replies first");
     v.field("is_split", is_split, any(), "cut prompts before the question");
     v.field("chat", chat, any(), "wrap in the model's chat format, the reply's start behind it");
+    v.field("max_length", max_length, at_least(0),
+            "a prompt of more tokens loses its middle; 0: it stays whole");
   }
 };
 
@@ -90,7 +95,9 @@ Cuts find_cuts(const std::string& input, const ruler::PublishedKind& kind,
   return {question, answer_prefix};
 }
 
-Sample read_sample(const JsonLine& line, const ruler::PublishedKind& kind, bool is_split) {
+/// @param tokenizer  counts the tokens of a prompt that may be cut
+Sample read_sample(const JsonLine& line, const ruler::PublishedKind& kind,
+                   const RulerParams& params, const Tokenizer& tokenizer) {
   Sample sample;
   const auto index = line.object.find("index");
   require(index != line.object.end() && index->is_number_integer(), Kind::input,
@@ -99,8 +106,9 @@ Sample read_sample(const JsonLine& line, const ruler::PublishedKind& kind, bool 
   sample.references = line.texts("outputs");
   require(!sample.references.empty(), Kind::input,
           "{}: field 'outputs' is missing or empty, need a list of strings", line.where);
-  const std::string input = line.text("input");
-  if (!is_split) {
+  std::string input = line.text("input");
+  if (params.max_length > 0) input = without_middle(input, params.max_length, tokenizer);
+  if (!params.is_split) {
     require(!input.empty(), Kind::input, "{}: field 'input' is empty, need text", line.where);
     sample.context = input;
     return sample;
@@ -114,7 +122,7 @@ Sample read_sample(const JsonLine& line, const ruler::PublishedKind& kind, bool 
 
 class Ruler : public Task {
  public:
-  Ruler(const std::string& file, const RulerParams& params) {
+  Ruler(const std::string& file, const RulerParams& params, const Tokenizer& tokenizer) {
     const auto& kind = find_kind(file, params);
     const int64_t new_tokens = reply_tokens(kind, params);
     const std::string metric =
@@ -122,7 +130,7 @@ class Ruler : public Task {
     find_metric(metric);
     std::map<std::string, std::string> seen;  // id -> where
     for (const JsonLine& line : read_json_lines(file)) {
-      Sample sample = read_sample(line, kind, params.is_split);
+      Sample sample = read_sample(line, kind, params, tokenizer);
       const auto [first, is_new] = seen.emplace(sample.id, line.where);
       require(is_new, Kind::input, "{}: field 'index' is {}, which {} has already", line.where,
               sample.id, first->second);
@@ -145,10 +153,10 @@ class Ruler : public Task {
   std::vector<Sample> samples_;
 };
 
-std::unique_ptr<Task> make(const TaskContext&, const std::string& argument,
+std::unique_ptr<Task> make(const TaskContext& context, const std::string& argument,
                            const ParamMap& params) {
   require(!argument.empty(), Kind::config, "task ruler needs a file: ruler:FILE");
-  return std::make_unique<Ruler>(argument, read_params<RulerParams>(params));
+  return std::make_unique<Ruler>(argument, read_params<RulerParams>(params), context.tokenizer);
 }
 
 }  // namespace

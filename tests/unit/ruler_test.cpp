@@ -55,6 +55,19 @@ TEST_F(RulerTask, replies_and_scoring_of_the_peers_can_be_chosen) {
   });
 }
 
+TEST_F(RulerTask, a_prompt_that_is_too_long_loses_its_middle_and_keeps_its_ends) {
+  // A token is a byte here: 55 from either end.
+  const Sample cut = open_lines(kTracing, with("max_length", int64_t{110}))->sample(0);
+  EXPECT_EQ(cut.context + cut.question + cut.answer_prefix,
+            "VAR A = 1\nQuestion: Find all variables of 1. Answer: A\n"
+            " 2\nQuestion: Find all variables of 2. Answer: they are:");
+  EXPECT_EQ(cut.question, "Question: Find all variables of 2. ");
+  const Sample whole = open_lines(kTracing, with("max_length", int64_t{1000}))->sample(0);
+  EXPECT_EQ(whole.context, open_lines(kTracing)->sample(0).context);
+  expect_error(Kind::input, "field 'input' has no",
+               [&] { open_lines(kTracing, with("max_length", int64_t{20})); });
+}
+
 TEST_F(RulerTask, the_kind_comes_from_the_file_or_its_folder) {
   EXPECT_EQ(ruler::kind_of_file("x/niah_single_1_4096.jsonl")->name, "niah_single_1");
   EXPECT_EQ(ruler::kind_of_file("x/cwe.jsonl")->name, "cwe");
