@@ -2,10 +2,12 @@
 // A random Llama of two layers and 1024 positions, with all that reads text for it.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "kvcal/profile/engine.hpp"
@@ -21,6 +23,13 @@ class TinyModelFixture : public testing::Test {
   const Tokenizer tokenizer_ = Tokenizer::load(directory_);
   const ChatFormat chat_ = ChatFormat::load(source_dir() / "configs/models/plain.yaml");
   const PromptReader reader_{model_, tokenizer_, chat_};
+
+  /// A text of so many sentences.
+  static std::string boats(int64_t count) {
+    std::string text;
+    for (int64_t i = 0; i < count; ++i) text += fmt::format("The boat {} left early. ", i);
+    return text;
+  }
 
   /// Token ids that differ from their neighbours.
   static std::vector<int64_t> ids(int64_t count) {

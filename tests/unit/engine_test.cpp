@@ -29,8 +29,7 @@ class EngineTest : public test::TinyModelFixture {
   Sample sample(const std::string& id, int64_t repeats) const {
     Sample sample;
     sample.id = id;
-    for (int64_t i = 0; i < repeats; ++i)
-      sample.context += fmt::format("The boat {} left early. ", i);
+    sample.context = boats(repeats);
     sample.question = "Which boat left?";
     sample.references = {"boat"};
     sample.metric = "qa_f1_score";

@@ -25,7 +25,7 @@ class InfluenceTest : public test::TinyModelFixture {
   Profile measured(std::vector<double> shares) const {
     Sample sample;
     sample.id = "a";
-    for (int64_t i = 0; i < 6; ++i) sample.context += fmt::format("The boat {} left early. ", i);
+    sample.context = boats(6);
     sample.question = "Which boat left?";
     sample.max_new_tokens = 4;
     sample.chat = false;

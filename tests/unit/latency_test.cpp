@@ -21,7 +21,7 @@ class LatencyTest : public test::TinyModelFixture {
   Sample sample() const {
     Sample sample;
     sample.id = "a";
-    for (int i = 0; i < 12; ++i) sample.context += fmt::format("The boat {} left early. ", i);
+    sample.context = boats(12);
     sample.question = "Which boat left?";
     return sample;
   }

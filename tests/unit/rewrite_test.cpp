@@ -44,7 +44,7 @@ TEST_F(RewriteTest, TheRequestTellsHowManyWordsFit) {
 TEST_F(RewriteTest, IsAVariantOfASweepThatKeepsNoMoreThanItsBudget) {
   Sample sample;
   sample.id = "a";
-  for (int64_t i = 0; i < 12; ++i) sample.context += fmt::format("The boat {} left early. ", i);
+  sample.context = boats(12);
   sample.question = "Which boat left?";
   sample.references = {"boat"};
   sample.metric = "qa_f1_score";

@@ -61,8 +61,7 @@ class WindowsTest : public test::TinyModelFixture {
   Sample sample(int64_t repeats) const {
     Sample sample;
     sample.id = "a";
-    for (int64_t i = 0; i < repeats; ++i)
-      sample.context += fmt::format("The boat {} left early. ", i);
+    sample.context = boats(repeats);
     sample.question = "Which boat left?";
     sample.references = {"boat"};
     sample.metric = "qa_f1_score";
