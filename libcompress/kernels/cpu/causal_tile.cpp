@@ -198,8 +198,12 @@ bool has_causal_bf16() {
 }
 
 bool has_amx_bf16() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
+  // Once: in a virtual machine the instruction is slow, and every layer asks.
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
+  }();
+  return has;
 }
 
 KVCAL_AVX512 void attend_causal_f32(const PackedEntries& entries, const CausalRows& rows) {
