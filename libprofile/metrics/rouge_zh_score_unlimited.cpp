@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// rouge_zh_score without Python's recursion limit.
-#include "kvcal/profile/metric.hpp"
 #include "metrics/text/jieba.hpp"
-#include "metrics/text/overlap.hpp"
 #include "metrics/text/rouge.hpp"
-#include "metrics/text/unicode.hpp"
 
 namespace kvcal {
 namespace {
 
-double rouge(std::string_view prediction, std::string_view reference) {
-  const auto& jieba = text::Jieba::shared();
-  return text::rouge_l(text::join(jieba.cut(text::code_points(prediction)), U' '),
-                       text::join(jieba.cut(text::code_points(reference)), U' '),
-                       text::kNoCallLimit);
-}
-
 double score(const MetricInput& input) {
-  return text::best_over_references(input, rouge);
+  return text::best_chinese_rouge_l(input, text::kNoCallLimit);
 }
 
 }  // namespace

@@ -5,9 +5,7 @@ namespace kvcal {
 namespace {
 
 double score(const MetricInput& input) {
-  const std::string prediction = text::without_control_characters(input.prediction);
-  return find_metric("ruler_string_match_all")
-      .score({prediction, input.references, input.all_classes});
+  return text::score_without_control_characters("ruler_string_match_all", input);
 }
 
 }  // namespace

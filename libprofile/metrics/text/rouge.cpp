@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "metrics/text/jieba.hpp"
+#include "metrics/text/overlap.hpp"
 #include "metrics/text/unicode.hpp"
 
 namespace kvcal::text {
@@ -89,6 +91,21 @@ double rouge_l(std::u32string_view prediction, std::u32string_view reference, in
   const double recall = size / static_cast<double>(distinct_words(wanted));
   const double precision = size / static_cast<double>(distinct_words(predicted));
   return 2.0 * ((precision * recall) / (precision + recall + 1e-8));
+}
+
+double best_rouge_l(const MetricInput& input, int64_t call_limit) {
+  return best_over_references(input, [&](std::string_view prediction, std::string_view reference) {
+    return rouge_l(code_points(prediction), code_points(reference), call_limit);
+  });
+}
+
+double best_chinese_rouge_l(const MetricInput& input, int64_t call_limit) {
+  const auto words = [](std::string_view text) {
+    return join(Jieba::shared().cut(code_points(text)), U' ');
+  };
+  return best_over_references(input, [&](std::string_view prediction, std::string_view reference) {
+    return rouge_l(words(prediction), words(reference), call_limit);
+  });
 }
 
 }  // namespace kvcal::text

@@ -22,4 +22,9 @@ std::string without_control_characters(std::string_view prediction) {
   return to_utf8(kept);
 }
 
+double score_without_control_characters(std::string_view metric, const MetricInput& input) {
+  const std::string prediction = without_control_characters(input.prediction);
+  return find_metric(metric).score({prediction, input.references, input.all_classes});
+}
+
 }  // namespace kvcal::text

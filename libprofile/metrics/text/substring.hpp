@@ -13,4 +13,7 @@ int64_t count_contained(const MetricInput& input);
 /// that lines are joined without a space.
 std::string without_control_characters(std::string_view prediction);
 
+/// Another metric's score of the prediction as kvpress cleans it.
+double score_without_control_characters(std::string_view metric, const MetricInput& input);
+
 }  // namespace kvcal::text
