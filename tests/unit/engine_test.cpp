@@ -5,44 +5,15 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "engine/replay.hpp"
 #include "kvcal/compress/error.hpp"
+#include "support/engine_fixture.hpp"
 #include "support/error_text.hpp"
 #include "support/paths.hpp"
-#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
 
-class EngineTest : public test::TinyModelFixture {
- protected:
-  const Method full_ = load_method("full");
-  const Method snapkv_ = load_method("snapkv");
-  const Method random_ = load_method("random");
-  const Budget small_ = Budget::parse("16");
-  const Budget huge_ = Budget::parse("900");
-
-  Engine engine(ProfileFacts facts = {}) const {
-    return {model_, tokenizer_, chat_, std::move(facts), {.seed = 7}};
-  }
-
-  Sample sample(const std::string& id, int64_t repeats) const {
-    Sample sample;
-    sample.id = id;
-    sample.context = boats(repeats);
-    sample.question = "Which boat left?";
-    sample.references = {"boat"};
-    sample.metric = "qa_f1_score";
-    sample.max_new_tokens = 6;
-    return sample;
-  }
-
-  static Needs window(int64_t tokens) {
-    Needs needs;
-    needs.window_tokens = tokens;
-    return needs;
-  }
-};
+class EngineTest : public test::EngineFixture {};
 
 TEST_F(EngineTest, KeepsExactlyTheBudgetAndCountsItsBytes) {
   const std::vector<Variant> variants{{&full_, nullptr, Visibility::aware},
@@ -421,80 +392,6 @@ TEST_F(EngineTest, AMaskedVariantReadsItsLastPromptTokenAgainUnderTheMask) {
     EXPECT_EQ(records[2].mask, "layer");
     EXPECT_EQ(records[2].kept_entries, records[0].kept_entries);
   }
-}
-
-/// Attention Matching in the same sweep as eviction.
-class MatchingEngineTest : public EngineTest {
- protected:
-  const Method matching_ = load_method("am_highest_attention");
-  const Method omp_ = load_method("am_omp_fast");
-  const Method study_ = load_method("am_study");
-  const Budget tiny_budget_ = Budget::parse("12");
-};
-
-TEST_F(MatchingEngineTest, RunsInEveryVisibilityAndCountsTheBytesOfTheBias) {
-  std::vector<Variant> variants;
-  for (const auto visibility : {Visibility::aware, Visibility::agnostic, Visibility::multi}) {
-    variants.push_back({&full_, nullptr, visibility});
-    for (const auto* method : {&matching_, &omp_, &study_}) {
-      variants.push_back({method, &tiny_budget_, visibility});
-    }
-  }
-  const auto records = engine().run("task", sample("a", 12), variants);
-  const int64_t entries = 12 * config_.layers * config_.kv_heads;
-  for (const auto& record : records) {
-    if (record.method == "full") continue;
-    SCOPED_TRACE(record.method + " " + record.visibility);
-    EXPECT_EQ(record.kept_entries, entries);
-    EXPECT_EQ(record.kept_bytes, entries * (2 * config_.head_dim * 4 + 4));
-    EXPECT_GT(record.kl, 0);
-    EXPECT_LT(record.kl, 5);
-  }
-}
-
-TEST_F(MatchingEngineTest, ABudgetInBytesPaysForTheBias) {
-  const Budget bytes = Budget::parse("16KiB");
-  const std::vector<Variant> variants{{&matching_, &bytes, Visibility::agnostic},
-                                      {&snapkv_, &bytes, Visibility::agnostic}};
-  const auto records = engine().run("task", sample("a", 12), variants);
-  EXPECT_LE(records[0].kept_bytes, 16 * 1024);
-  EXPECT_LE(records[1].kept_bytes, 16 * 1024);
-  EXPECT_LT(records[0].kept_entries, records[1].kept_entries);
-}
-
-TEST_F(MatchingEngineTest, ASampleGetsTheSameResultWhateverRunsBesideIt) {
-  const std::vector<Variant> both{{&full_, nullptr, Visibility::agnostic},
-                                  {&study_, &small_, Visibility::agnostic},
-                                  {&matching_, &tiny_budget_, Visibility::agnostic}};
-  const std::vector<Variant> alone{both[0], both[2]};
-  auto in_company = engine();
-  in_company.run("task", sample("other", 20), both);
-  EXPECT_EQ(in_company.run("task", sample("a", 12), both)[2].kl,
-            engine().run("task", sample("a", 12), alone)[1].kl);
-}
-
-TEST_F(MatchingEngineTest, OneChunkIsNoChunkAndSeveralKeepTheBudget) {
-  Method chunked = matching_;
-  const auto prompt = ids(60);
-  auto prefilled = prefill(model_, prompt, matching_.needs());
-  replay(model_, prompt, ReplayText(tokenizer_, chat_, false), matching_.needs(), prefilled);
-  const ProfileFacts facts;
-  Compressor compressor(model_, prefilled, facts, 0);
-  const auto whole = compressor.compress(matching_, 20, 1);
-  chunked.chunk_tokens = 60;
-  const auto one = compressor.compress(chunked, 20, 1);
-  EXPECT_TRUE(at::equal(one.cache.layer(0).prefix.values, whole.cache.layer(0).prefix.values));
-  chunked.chunk_tokens = 25;  // 25 + 25 + 10 tokens, 12 + 13 + 5 entries
-  const auto three = compressor.compress(chunked, 30, 1);
-  const auto& prefix = three.cache.layer(1).prefix;
-  EXPECT_EQ(prefix.total_kept(), 30 * config_.kv_heads);
-  const auto kept = three.kept[1].of_head(0);
-  EXPECT_EQ((kept < 25).sum().item<int64_t>(), 12);
-  EXPECT_EQ((kept >= 50).sum().item<int64_t>(), 5);
-  EXPECT_TRUE((kept.diff() > 0).all().item<bool>());
-  const auto text = test::error_text(Kind::config, [&] { compressor.compress(chunked, 12, 1); });
-  EXPECT_NE(text.find("gives a chunk of 10 tokens 2, below the 5 it needs"), std::string::npos)
-      << text;
 }
 
 }  // namespace
