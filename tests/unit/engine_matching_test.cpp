@@ -6,6 +6,7 @@
 #include "engine/replay.hpp"
 #include "kvcal/profile/engine.hpp"
 #include "support/engine_fixture.hpp"
+#include "support/error_text.hpp"
 
 namespace kvcal {
 namespace {
