@@ -75,8 +75,10 @@ CompactLayer concatenate(std::span<const CompactLayer> layers) {
   const int64_t kv_heads = layers.front().offsets.size(0) - 1;
   std::vector<at::Tensor> keys, values, biases;
   auto counts = at::zeros({kv_heads}, at::kLong);
+  std::vector<CompactLayer> parts;
+  for (const auto& layer : layers) parts.push_back(layer.with_own_entries());
   for (int64_t k = 0; k < kv_heads; ++k) {
-    for (const auto& layer : layers) {
+    for (const auto& layer : parts) {
       keys.push_back(rows_of(layer.keys, layer.offsets, k));
       values.push_back(rows_of(layer.values, layer.offsets, k));
       if (has_bias) biases.push_back(rows_of(bias_of(layer), layer.offsets, k));
@@ -104,7 +106,7 @@ KeepSet concatenate(std::span<const KeepSet> parts, std::span<const int64_t> sta
 }
 
 LayerView view_of(const CacheLayer& layer) {
-  const auto& prefix = layer.prefix;
+  const auto prefix = layer.prefix.with_own_entries();
   const int64_t kv_heads = layer.kv_heads(), tail = layer.tail_tokens();
   const int64_t longest = prefix.offsets.diff().max().item<int64_t>();
   LayerView view;

@@ -41,8 +41,14 @@ void copy_rows(const at::Tensor& from, int64_t first, const at::Tensor& to) {
 }  // namespace
 
 int64_t CompactLayer::bytes() const {
-  return static_cast<int64_t>(keys.nbytes() + values.nbytes() +
-                              (bias.defined() ? bias.nbytes() : 0));
+  const int64_t entry_bytes =
+      keys.size(1) * static_cast<int64_t>(keys.itemsize() + values.itemsize());
+  return total_kept() * entry_bytes + (bias.defined() ? static_cast<int64_t>(bias.nbytes()) : 0);
+}
+
+CompactLayer CompactLayer::with_own_entries() const {
+  if (!rows.defined()) return *this;
+  return {keys.index_select(0, rows), values.index_select(0, rows), bias, offsets};
 }
 
 CompactCache::CompactCache(int64_t layers, int64_t kv_heads, int64_t head_dim,

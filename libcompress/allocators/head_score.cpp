@@ -6,8 +6,9 @@
 /// Rule     share[l, h] = head_scores[l, h] / sum of all;
 ///          x = floor(b / head_beta); cap[l, h] = share[l, h] * x * layers * heads + b - x;
 ///          kept[l, k] = mean of cap over the heads of KV head k.
-///          exact: b = budget_tokens - window_tokens, caps stay real, kept + window_tokens is
-///          rounded to the nearest integers whose sum is the budget, at most the prompt's tokens.
+///          exact: p[l, k] = entries that the scorer protects (HeadKV's: its window); b =
+///          budget_tokens - their mean, rounded up; caps stay real, kept + p is rounded to the
+///          nearest integers whose sum is the budget, at most the prompt's tokens.
 ///          kvf: b = budget_tokens and the window comes on top; caps and their means are rounded
 ///          half to even; what a short prompt cannot fill is lost.
 /// Differs  exact: from KVCache-Factory as said under Rule. The scores are the profile's: semantic
@@ -34,7 +35,8 @@ struct HeadScore final : Allocator {
     std::string rule = "exact";
     template <class Visitor>
     void visit(Visitor& v) {
-      v.field("window_tokens", window_tokens, at_least(1), "last tokens, kept by every KV head");
+      v.field("window_tokens", window_tokens, at_least(1),
+              "last tokens, kept by every KV head; of the rule kvf");
       v.field("head_beta", head_beta, at_least(1),
               "1 / head_beta of the budget follows the scores");
       v.field("rule", rule, one_of({"exact", "kvf"}), "exact total, or KVCache-Factory's rounding");
@@ -46,30 +48,36 @@ struct HeadScore final : Allocator {
   Needs needs() const override {
     Needs needs;
     needs.head_scores = true;
-    needs.min_budget_tokens = params_.window_tokens + 1;
+    if (params_.rule == "kvf") needs.min_budget_tokens = params_.window_tokens + 1;
     return needs;
   }
 
   bool is_exact() const override { return params_.rule == "exact"; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    require_budget(request, params_.window_tokens + 1, "window_tokens + 1");
+    require_budget(request, 1, "at least one entry");
     const auto& scores = scores_of(request);
     const auto is_protected = protected_entries(request);  // [layers, kv_heads]
-    if (params_.rule == "kvf") {
-      const auto caps = means_of_groups(caps_of(scores, request.budget_tokens, /*rounds=*/true),
-                                        request.kv_heads);  // [layers, kv_heads]
-      const auto kept = (at::round(caps).to(at::kLong) + params_.window_tokens);
-      return at::maximum(kept.clamp_max(request.tokens), is_protected);
-    }
-    const auto caps = caps_of(scores, request.budget_tokens - params_.window_tokens, false);
-    const auto wanted = reals_of(means_of_groups(caps, request.kv_heads) + params_.window_tokens);
-    const auto least = integers_of(is_protected.clamp_min(params_.window_tokens));
-    const auto kept = round_to_total(wanted, least, request.tokens, request.total());
+    if (params_.rule == "kvf") return add_window(request, scores, is_protected);
+
+    const auto mean = is_protected.to(at::kDouble).mean().ceil().item<double>();
+    const auto spare = request.budget_tokens - static_cast<int64_t>(mean);
+    const auto caps = means_of_groups(caps_of(scores, spare, false), request.kv_heads);
+    const auto kept = round_to_total(reals_of(caps + is_protected), integers_of(is_protected),
+                                     request.tokens, request.total());
     return at::tensor(kept, at::kLong).view({request.layers, request.kv_heads});
   }
 
  private:
+  at::Tensor add_window(const AllocationRequest& request, const HeadScores& scores,
+                        const at::Tensor& is_protected) const {
+    require_budget(request, params_.window_tokens + 1, "window_tokens + 1");
+    const auto caps = means_of_groups(caps_of(scores, request.budget_tokens, /*rounds=*/true),
+                                      request.kv_heads);  // [layers, kv_heads]
+    const auto kept = at::round(caps).to(at::kLong) + params_.window_tokens;
+    return at::maximum(kept.clamp_max(request.tokens), is_protected);
+  }
+
   static const HeadScores& scores_of(const AllocationRequest& request) {
     require(request.profile != nullptr && request.profile->head_scores.has_value(), Kind::config,
             "head_score needs the head scores of a profile: run srh-identify");

@@ -54,13 +54,13 @@ at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, doubl
   const int64_t kv_heads = cache.kv_heads(), group = query.size(0) / kv_heads;
   const int64_t kept = cache.prefix.total_kept() / kv_heads;
   check_equal_counts(cache.prefix, kv_heads, kept);
+  const auto prefix = cache.prefix.with_own_entries();
   std::vector<at::Tensor> rows;
   for (int64_t k = 0; k < kv_heads; ++k) {
-    const auto keys =
-        entries_of(cache.prefix.keys, cache.tail_keys, k, kept);  // [kept + tail, head_dim]
+    const auto keys = entries_of(prefix.keys, cache.tail_keys, k, kept);  // [kept + tail, head_dim]
     auto logits = at::mm(query.narrow(0, k * group, group).to(at::kFloat), keys.t()).mul_(scale);
-    if (cache.prefix.bias.defined()) {
-      logits.narrow(1, 0, kept).add_(cache.prefix.bias.narrow(0, k * kept, kept));
+    if (prefix.bias.defined()) {
+      logits.narrow(1, 0, kept).add_(prefix.bias.narrow(0, k * kept, kept));
     }
     rows.push_back(at::softmax(logits, -1));  // [group, kept + tail]
   }

@@ -116,8 +116,13 @@ int64_t kept_bytes(const ModelConfig& model, const PromptShape& prompt, const Va
 }
 
 int64_t variant_bytes(const ModelConfig& model, const PromptShape& prompt, const Variant& variant) {
-  const int64_t own = is_held(variant) ? 0 : kept_bytes(model, prompt, variant);
-  return own + prompt.tail_tokens * token_bytes(model, prompt);
+  const int64_t tail = prompt.tail_tokens * token_bytes(model, prompt);
+  if (is_held(variant)) return tail;
+  const int64_t kept = kept_bytes(model, prompt, variant);
+  const Method& method = *variant.method;
+  if (method.compactor == nullptr || method.chunk_tokens > 0) return tail + kept;
+  // Evicting methods name the prompt's entries that stay: an i32, and an i64 in the keep set.
+  return tail + kept / model.entry_bytes(prompt.element_bytes) * (4 + 8);
 }
 
 MemoryPlan predict_memory(const ModelConfig& model, const PromptShape& prompt,

@@ -141,7 +141,7 @@ void WindowedCompressor::add_part(const DocumentWindow& window, const Compressio
   const int64_t shift = is_in_document(parts) ? window.first - window.dropped : 0;
   for (int64_t l = 0; l < config.layers; ++l) {
     const auto index = static_cast<size_t>(l);
-    auto layer = part.cache.layer(l).prefix;
+    auto layer = part.cache.layer(l).prefix.with_own_entries();  // the window's cache goes
     if (shift > 0) layer.keys = turned(layer.keys, shift, reader_.model.rope_frequencies());
     parts.parts[index].push_back(std::move(layer));
     parts.kept[index].push_back(part.kept.empty() ? keep_all(config.kv_heads, window.count)

@@ -3,6 +3,7 @@
 #include "kernels/cpu/attend_tile.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -25,10 +26,29 @@ constexpr int64_t kTile = 64;
 /// Rows that share one load of an entry.
 constexpr int kRowBlock = 4;
 
+/// Rows of entries that lie one behind the other.
+constexpr auto kInOrder = [] {
+  std::array<int32_t, kTile> rows{};
+  for (int32_t e = 0; e < kTile; ++e) rows[static_cast<size_t>(e)] = e;
+  return rows;
+}();
+
+/// Keys or values of up to kTile entries, wherever they are.
+template <class T>
+struct Tile {
+  const T* data;
+  const int32_t* rows;
+  int64_t head_dim;
+
+  KVCAL_INLINE const T* operator[](int64_t entry) const { return data + rows[entry] * head_dim; }
+  KVCAL_INLINE Tile from(int64_t entry) const { return {data, rows + entry, head_dim}; }
+};
+
 /// Dot products of kRows query rows with kKeys entries: logits[row][entry].
 template <int kRows, int kKeys, class T>
-KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, int64_t head_dim,
+KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const Tile<T>& keys,
                        float* logits) {
+  const int64_t head_dim = keys.head_dim;
   F32x16 sums[kRows][4] = {};
   for (int64_t d = 0; d < head_dim; d += kLanes) {
     F32x16 q[kRows];
@@ -36,7 +56,7 @@ KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, 
     for (int r = 0; r < kRows; ++r) q[r] = load(queries + r * padded_dim + d);
 #pragma GCC unroll 8
     for (int e = 0; e < kKeys; ++e) {
-      const T* row = keys + e * head_dim + d;
+      const T* row = keys[e] + d;
       const F32x16 key = d + kLanes <= head_dim ? load(row) : load_some(row, head_dim - d);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[r][e] += q[r] * key;
@@ -50,28 +70,28 @@ KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const T* keys, 
 }
 
 template <int kRows, class T>
-KVCAL_INLINE void tile_logits(const float* queries, int64_t padded_dim, const T* keys,
-                              int64_t head_dim, int64_t count, float* logits) {
+KVCAL_INLINE void tile_logits(const float* queries, int64_t padded_dim, const Tile<T>& keys,
+                              int64_t count, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
-    dots<kRows, 4>(queries, padded_dim, keys + e * head_dim, head_dim, logits + e);
+    dots<kRows, 4>(queries, padded_dim, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
-    dots<kRows, 1>(queries, padded_dim, keys + e * head_dim, head_dim, logits + e);
+    dots<kRows, 1>(queries, padded_dim, keys.from(e), logits + e);
   }
 }
 
 /// output[row] += sum over entries of weights[row][entry] * value[entry].
 template <int kRows, class T>
-KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head_dim, int64_t count,
+KVCAL_INLINE void add_values(const float* weights, const Tile<T>& values, int64_t count,
                              float* output, int64_t padded_dim) {
+  const int64_t head_dim = values.head_dim;
   for (int64_t d = 0; d < head_dim; d += kLanes) {
     const bool is_whole = d + kLanes <= head_dim;
     F32x16 sums[kRows][2] = {};  // two, so that additions overlap
     int64_t e = 0;
     for (; is_whole && e + 2 <= count; e += 2) {
-      const F32x16 even = load(values + e * head_dim + d),
-                   odd = load(values + (e + 1) * head_dim + d);
+      const F32x16 even = load(values[e] + d), odd = load(values[e + 1] + d);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         sums[r][0] += weights[r * kTile + e] * even;
@@ -79,7 +99,7 @@ KVCAL_INLINE void add_values(const float* weights, const T* values, int64_t head
       }
     }
     for (; e < count; ++e) {
-      const T* row = values + e * head_dim + d;
+      const T* row = values[e] + d;
       const F32x16 value = is_whole ? load(row) : load_some(row, head_dim - d);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[r][0] += weights[r * kTile + e] * value;
@@ -101,8 +121,9 @@ struct Bf16Pair {
 constexpr int64_t kPairLanes = 32;  // bf16 of one vector
 
 template <int kRows, int kKeys>
-KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Bf16Pair* keys, int64_t head_dim,
+KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& keys,
                                  float* logits) {
+  const int64_t head_dim = keys.head_dim;
   __m512 sums[kRows][4] = {};
   for (int64_t d = 0; d < head_dim; d += kPairLanes) {
     __m512bh q[kRows];
@@ -110,7 +131,7 @@ KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Bf16Pair* keys, 
     for (int r = 0; r < kRows; ++r) q[r] = (__m512bh)_mm512_loadu_si512(queries + r * head_dim + d);
 #pragma GCC unroll 8
     for (int e = 0; e < kKeys; ++e) {
-      const auto key = (__m512bh)_mm512_loadu_si512(keys + e * head_dim + d);
+      const auto key = (__m512bh)_mm512_loadu_si512(keys[e] + d);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) sums[r][e] = _mm512_dpbf16_ps(sums[r][e], q[r], key);
     }
@@ -126,22 +147,23 @@ KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Bf16Pair* keys, 
 }
 
 template <int kRows>
-KVCAL_BF16 inline void tile_logits(const uint16_t* queries, int64_t, const Bf16Pair* keys,
-                                   int64_t head_dim, int64_t count, float* logits) {
+KVCAL_BF16 inline void tile_logits(const uint16_t* queries, int64_t, const Tile<Bf16Pair>& keys,
+                                   int64_t count, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
-    pair_dots<kRows, 4>(queries, keys + e * head_dim, head_dim, logits + e);
+    pair_dots<kRows, 4>(queries, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
-    pair_dots<kRows, 1>(queries, keys + e * head_dim, head_dim, logits + e);
+    pair_dots<kRows, 1>(queries, keys.from(e), logits + e);
   }
 }
 
 /// Interleaves two entries, so that a product adds up over both. The halves of each group of eight
 /// numbers end up in two vectors; they are put in order after the last entry.
 template <int kRows>
-KVCAL_BF16 inline void add_values(const float* weights, const Bf16Pair* values, int64_t head_dim,
-                                  int64_t count, float* output, int64_t) {
+KVCAL_BF16 inline void add_values(const float* weights, const Tile<Bf16Pair>& values, int64_t count,
+                                  float* output, int64_t) {
+  const int64_t head_dim = values.head_dim;
   alignas(64) uint32_t pairs[kRows][kTile / 2];  // weights of two entries
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -156,9 +178,9 @@ KVCAL_BF16 inline void add_values(const float* weights, const Bf16Pair* values, 
   for (int64_t d = 0; d < head_dim; d += kPairLanes) {
     __m512 sums[kRows][2] = {};
     for (int64_t e = 0; e < count; e += 2) {
-      const __m512i even = _mm512_loadu_si512(values + e * head_dim + d);
-      const __m512i odd = e + 1 < count ? _mm512_loadu_si512(values + (e + 1) * head_dim + d)
-                                        : _mm512_setzero_si512();
+      const __m512i even = _mm512_loadu_si512(values[e] + d);
+      const __m512i odd =
+          e + 1 < count ? _mm512_loadu_si512(values[e + 1] + d) : _mm512_setzero_si512();
       const auto low = (__m512bh)_mm512_unpacklo_epi16(even, odd);
       const auto high = (__m512bh)_mm512_unpackhi_epi16(even, odd);
 #pragma GCC unroll 8
@@ -215,21 +237,29 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
   sum += sum_of(sums);
 }
 
-/// Asks for the next tile while this one is computed with.
+/// Asks for the entries behind a tile while it is computed with.
 template <class T>
-KVCAL_INLINE void fetch_ahead(const T* keys, const T* values, int64_t numbers) {
+KVCAL_INLINE void fetch(const Tile<T>& tile, int64_t entries) {
   constexpr auto kLineNumbers = static_cast<int64_t>(64 / sizeof(T));
-  for (int64_t i = numbers; i < 2 * numbers; i += kLineNumbers) {
-    __builtin_prefetch(keys + i);
-    __builtin_prefetch(values + i);
+  for (int64_t e = 0; e < entries; ++e) {
+    for (int64_t i = 0; i < tile.head_dim; i += kLineNumbers) __builtin_prefetch(tile[e] + i);
   }
+}
+
+/// Up to kTile entries from `first` on.
+template <class T>
+KVCAL_INLINE Tile<T> tile_of(const void* data, const Entries& entries, int64_t first,
+                             int64_t head_dim) {
+  const auto* numbers = static_cast<const T*>(data);
+  if (entries.rows != nullptr) return {numbers, entries.rows + first, head_dim};
+  return {numbers + first * head_dim, kInOrder.data(), head_dim};
 }
 
 template <int kRows, class T, class Query>
 KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int64_t first,
                                int64_t count, Rows& rows, int64_t row) {
-  const auto* keys = static_cast<const T*>(entries.keys) + first * rows.head_dim;
-  const auto* values = static_cast<const T*>(entries.values) + first * rows.head_dim;
+  const auto keys = tile_of<T>(entries.keys, entries, first, rows.head_dim);
+  const auto values = tile_of<T>(entries.values, entries, first, rows.head_dim);
   alignas(64) float weights[kRows * kTile];
   int64_t visible[kRows], most = 0;
   for (int r = 0; r < kRows; ++r) {
@@ -237,9 +267,12 @@ KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int
     most = std::max(most, visible[r]);
   }
   if (most == 0) return;
-  if (row == 0) fetch_ahead(keys, values, count * rows.head_dim);
-  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, rows.head_dim, most,
-                     weights);
+  if (row == 0 && first + count < entries.count) {
+    const int64_t next = first + count, behind = std::min(kTile, entries.count - next);
+    fetch(tile_of<T>(entries.keys, entries, next, rows.head_dim), behind);
+    fetch(tile_of<T>(entries.values, entries, next, rows.head_dim), behind);
+  }
+  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, most, weights);
   for (int r = 0; r < kRows; ++r) {
     float* logits = weights + r * kTile;
     for (int64_t e = 0; e < kTile; e += kLanes) store(logits + e, load(logits + e) * rows.scale);
@@ -247,7 +280,7 @@ KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int
       logits[e] += entries.bias[first + e];
     take_softmax(logits, visible[r], rows, row + r);
   }
-  add_values<kRows>(weights, values, rows.head_dim, most,
+  add_values<kRows>(weights, values, most,
                     rows.output.data() + row * rows.padded_dim, rows.padded_dim);
 }
 

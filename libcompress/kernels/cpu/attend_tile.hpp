@@ -8,12 +8,12 @@
 
 namespace kvcal::cpu {
 
-/// Consecutive entries of one KV head. Keys and values have the element type of the called
-/// function.
+/// Entries of one KV head. Keys and values have the element type of the called function.
 struct Entries {
-  const void* keys = nullptr;    // [count, head_dim]
-  const void* values = nullptr;  // [count, head_dim]
-  const float* bias = nullptr;   // [count] or null
+  const void* keys = nullptr;     // [count, head_dim], or what `rows` point into
+  const void* values = nullptr;   // same
+  const float* bias = nullptr;    // [count] or null
+  const int32_t* rows = nullptr;  // [count]: entry i is row rows[i]; null: row i
   int64_t count = 0;
 };
 

@@ -56,6 +56,17 @@ KVCAL_BF16 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const 
   }
 }
 
+/// The rows from `first` on, which are at most kRows.
+template <int64_t kRows>
+KVCAL_BF16 inline void multiply_rest(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
+                                     int64_t outputs, float* out, int64_t out_stride) {
+  if (rows.count - first == kRows) {
+    multiply_tile<kRows>(rows, first, weight, outputs, first == 0, out, out_stride);
+  } else if constexpr (kRows > 1) {
+    multiply_rest<kRows - 1>(rows, first, weight, outputs, out, out_stride);
+  }
+}
+
 }  // namespace
 
 bool has_bf16_products() {
@@ -73,10 +84,7 @@ KVCAL_BF16 void multiply_bf16_rows(const Bf16Rows& rows, const uint16_t* weight,
     for (; r + kMostRows <= rows.count; r += kMostRows) {
       multiply_tile<kMostRows>(rows, r, from, count, r == 0, out + o, out_stride);
     }
-    for (; r + 2 <= rows.count; r += 2) {
-      multiply_tile<2>(rows, r, from, count, r == 0, out + o, out_stride);
-    }
-    if (r < rows.count) multiply_tile<1>(rows, r, from, count, r == 0, out + o, out_stride);
+    multiply_rest<kMostRows - 1>(rows, r, from, count, out + o, out_stride);
   }
 }
 

@@ -89,8 +89,12 @@ Entries prefix_part(const CompactLayer& prefix, int64_t kv_head, int64_t begin, 
   if (count <= 0) return {};
   const int64_t row = offsets[kv_head] + begin;
   const float* bias = prefix.bias.defined() ? prefix.bias.const_data_ptr<float>() + row : nullptr;
+  if (prefix.rows.defined()) {
+    return {prefix.keys.const_data_ptr(), prefix.values.const_data_ptr(), bias,
+            prefix.rows.const_data_ptr<int32_t>() + row, count};
+  }
   const int64_t element = row * prefix.keys.size(1);
-  return {at_row(prefix.keys, element), at_row(prefix.values, element), bias, count};
+  return {at_row(prefix.keys, element), at_row(prefix.values, element), bias, nullptr, count};
 }
 
 Entries tail_part(const CacheLayer& cache, int64_t kv_head, int64_t begin, int64_t end) {
@@ -100,7 +104,7 @@ Entries tail_part(const CacheLayer& cache, int64_t kv_head, int64_t begin, int64
     return kv_head * t.stride(0) + begin * t.stride(1);
   };
   return {at_row(cache.tail_keys, element(cache.tail_keys)),
-          at_row(cache.tail_values, element(cache.tail_values)), nullptr, count};
+          at_row(cache.tail_values, element(cache.tail_values)), nullptr, nullptr, count};
 }
 
 template <class T>
@@ -203,7 +207,14 @@ std::vector<at::Tensor> attend_all(std::span<const at::Tensor> queries,
   for (size_t i = 0; i < queries.size(); ++i) {
     calls.emplace_back(queries[i], caches[i]);
     work += calls.back().work();
-    for (int64_t task = 0; task < calls.back().plan.tasks(); ++task) tasks.emplace_back(i, task);
+  }
+  // By KV head first: variants of one prompt may refer to the same entries, and the second one
+  // finds them in the processor's cache.
+  for (int64_t k = 0; k < caches.front().kv_heads(); ++k) {
+    for (size_t i = 0; i < calls.size(); ++i) {
+      const int64_t of_head = calls[i].plan.tasks() / calls[i].plan.kv_heads;
+      for (int64_t task = 0; task < of_head; ++task) tasks.emplace_back(i, k * of_head + task);
+    }
   }
   const auto run = [&](int64_t index) {
     const auto [i, task] = tasks[static_cast<size_t>(index)];

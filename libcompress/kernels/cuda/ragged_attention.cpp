@@ -37,6 +37,8 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
   arguments.tail_values = rows_of(cache.tail_values);
   arguments.prefix_keys = cache.prefix.keys.const_data_ptr();
   arguments.prefix_values = cache.prefix.values.const_data_ptr();
+  arguments.entry_rows =
+      cache.prefix.rows.defined() ? cache.prefix.rows.const_data_ptr<int32_t>() : nullptr;
   arguments.bias =
       cache.prefix.bias.defined() ? cache.prefix.bias.const_data_ptr<float>() : nullptr;
   arguments.offsets = offsets.const_data_ptr<int64_t>();

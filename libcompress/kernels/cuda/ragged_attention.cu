@@ -115,8 +115,9 @@ __global__ void __launch_bounds__(kWarps* kWarpLanes) attend(RaggedArguments a) 
   Gathered gathered;
   const T* prefix_keys = static_cast<const T*>(a.prefix_keys);
   const T* prefix_values = static_cast<const T*>(a.prefix_values);
-  for (int64_t row = a.offsets[kv_head] + warp; row < a.offsets[kv_head + 1]; row += kWarps) {
-    const float bias = a.bias == nullptr ? 0.0F : a.bias[row];
+  for (int64_t entry = a.offsets[kv_head] + warp; entry < a.offsets[kv_head + 1]; entry += kWarps) {
+    const float bias = a.bias == nullptr ? 0.0F : a.bias[entry];
+    const int64_t row = a.entry_rows == nullptr ? entry : a.entry_rows[entry];
     take_entry(query, prefix_keys + row * a.head_dim, prefix_values + row * a.head_dim, bias,
                a.head_dim, gathered);
   }

@@ -19,8 +19,9 @@ struct Rows {
 
 struct RaggedArguments {
   Rows queries, tail_keys, tail_values;
-  const void* prefix_keys;    // [total_kept, head_dim]
+  const void* prefix_keys;    // [total_kept, head_dim], or what entry_rows point into
   const void* prefix_values;  // same
+  const int32_t* entry_rows;  // [total_kept] or null: entry i is row i
   const float* bias;          // [total_kept] or null
   const int64_t* offsets;     // [kv_heads + 1], on the device
   void* output;               // [heads, new, head_dim]

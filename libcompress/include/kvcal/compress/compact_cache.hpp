@@ -15,15 +15,23 @@
 
 namespace kvcal {
 
-/// One layer's compacted entries. KV head k owns rows [offsets[k], offsets[k+1]).
+/// One layer's compacted entries. KV head k owns entries [offsets[k], offsets[k+1]).
+///
+/// Entries of its own lie in the order of the KV heads, and `rows` is undefined. A layer that
+/// refers to entries lets keys and values be those of the whole prompt, shared with it and with
+/// other variants, and says in `rows` where its own are.
 struct CompactLayer {
-  at::Tensor keys;     ///< [total_kept, head_dim]
-  at::Tensor values;   ///< [total_kept, head_dim]
-  at::Tensor bias;     ///< [total_kept] f32 added to the scaled logits, or undefined (= zero)
-  at::Tensor offsets;  ///< [kv_heads + 1] i64, CPU
+  at::Tensor keys;       ///< [total_kept, head_dim], or [stored, head_dim] that `rows` point into
+  at::Tensor values;     ///< as keys
+  at::Tensor bias;       ///< [total_kept] f32 added to the scaled logits, or undefined (= zero)
+  at::Tensor offsets;    ///< [kv_heads + 1] i64, CPU
+  at::Tensor rows = {};  ///< [total_kept] i32 on the keys' device: entry i is row rows[i]
 
-  int64_t total_kept() const { return keys.size(0); }
-  int64_t bytes() const;  ///< of keys, values and bias
+  int64_t total_kept() const { return rows.defined() ? rows.size(0) : keys.size(0); }
+  /// Of keys, values and bias of the kept entries, wherever they lie.
+  int64_t bytes() const;
+  /// The same entries in memory of their own: the prompt's may go.
+  CompactLayer with_own_entries() const;
 };
 
 /// Prefix and tail of one layer as attention sees them.

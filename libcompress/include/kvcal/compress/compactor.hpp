@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compactor: how a layer's chosen entries become a CompactLayer. `gather` copies them, so that the
-// memory of the others can be freed (physical eviction), and is what a method has that names none;
-// others change them, so that they stand for those that go.
+// Compactor: how a layer's chosen entries become a CompactLayer. `gather`, which is what a method
+// has that names none, leaves them as they are and where they are: variants of one prompt share
+// its memory. Others change them, so that they stand for those that go.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -68,6 +68,10 @@ std::span<const CompactorInfo* const> compactor_table();
 
 /// @throws Error{config} unknown name: lists the known ones and the nearest
 const CompactorInfo& find_compactor(std::string_view name);
+
+/// @param keys, values  [kv_heads, tokens, head_dim], views of one layout
+/// @return  the kept entries where they are, no bias; with_own_entries() makes it an eviction
+CompactLayer refer(const at::Tensor& keys, const at::Tensor& values, const KeepSet& keep);
 
 /// @param keys, values  [kv_heads, tokens, head_dim]
 /// @return  copies of the kept entries, no bias
