@@ -43,10 +43,10 @@ void check_cache(const at::Tensor& queries, const CacheLayer& cache) {
               prefix.offsets.const_data_ptr<int64_t>()[cache.kv_heads()] == prefix.total_kept(),
           Kind::shape, "offsets do not describe {} entries of {} KV heads", prefix.total_kept(),
           cache.kv_heads());
-  require(!prefix.rows.defined() || (prefix.rows.scalar_type() == at::kInt &&
-                                     prefix.rows.device() == prefix.keys.device() &&
-                                     prefix.rows.is_contiguous() && prefix.keys.is_contiguous() &&
-                                     prefix.values.is_contiguous()),
+  require(!prefix.rows.defined() ||
+              (prefix.rows.scalar_type() == at::kInt &&
+               prefix.rows.device() == prefix.keys.device() && prefix.rows.is_contiguous() &&
+               prefix.keys.is_contiguous() && prefix.values.is_contiguous()),
           Kind::shape, "rows of the entries are {}, need i32 beside contiguous keys and values",
           prefix.rows.defined() ? c10::toString(prefix.rows.scalar_type()) : "absent");
   require(!prefix.bias.defined() || (prefix.bias.scalar_type() == at::kFloat &&

@@ -63,19 +63,41 @@ std::vector<ParamValue> values_of(const ParamEntry& entry) {
   return values;
 }
 
-/// Default value of a field of the scorer, whose type the axis has.
+/// Fields of the scorer, and of all allocators that a section names.
+std::vector<FieldInfo> fields_of(const YamlMap& map) {
+  auto fields = find_scorer(map.text("scorer")).fields();
+  for (const char* section : {"start", "axes", "controls"}) {
+    const auto params = map.params(section);
+    const auto named = params.find(std::string(kAllocatorAxis));
+    if (named == params.end()) continue;
+    for (const auto& name : values_of(named->second)) {
+      for (auto& field : find_allocator(to_string(name)).fields()) fields.push_back(field);
+    }
+  }
+  return fields;
+}
+
+bool has_field(const std::vector<FieldInfo>& fields, const std::string& name) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const FieldInfo& field) { return field.name == name; });
+}
+
+/// Default value of the field whose type the axis has.
 const ParamValue& type_of(const std::string& axis, const std::vector<FieldInfo>& fields,
                           const std::string& where) {
   const auto found = std::find_if(fields.begin(), fields.end(),
                                   [&](const FieldInfo& field) { return field.name == axis; });
-  std::vector<std::string> known;
-  for (const auto& field : fields) known.push_back(field.name);
-  require(found != fields.end(), Kind::config, "{}: unknown axis '{}'{} (known: {}, {})", where,
-          axis, nearest_hint(axis, known), kAllocatorAxis, fmt::join(known, ", "));
+  std::vector<std::string> known = {std::string(kAllocatorAxis)};
+  for (const auto& field : fields) {
+    if (std::find(known.begin(), known.end(), field.name) == known.end())
+      known.push_back(field.name);
+  }
+  require(found != fields.end(), Kind::config, "{}: unknown axis '{}'{} (known: {})", where, axis,
+          nearest_hint(axis, known), fmt::join(known, ", "));
   return found->default_value;
 }
 
-/// Values with the types of the scorer's fields.
+/// Values with the types of the fields.
 std::map<std::string, std::vector<ParamValue>> typed(const ParamMap& map,
                                                      const std::vector<FieldInfo>& fields) {
   std::map<std::string, std::vector<ParamValue>> axes;
@@ -121,14 +143,14 @@ SearchSpace SearchSpace::load(std::string_view spec) {
     file = resource("configs/tuning") / fmt::format("{}.yaml", spec);
   }
   const YamlMap map = YamlMap::load(file);
-  map.require_only({"name", "summary", "compared_with", "scorer", "start", "starts", "axes",
-                    "fixed", "controls"});
+  map.require_only(
+      {"name", "summary", "compared_with", "scorer", "start", "starts", "axes", "controls"});
   SearchSpace space;
   space.name_ = map.text("name");
   space.compared_with_ = map.text("compared_with");
   space.scorer_ = map.text("scorer");
   space.sha256_ = sha256_of_file(file);
-  const auto fields = find_scorer(space.scorer_).fields();
+  const auto fields = fields_of(map);
   Choice start;
   for (auto& [name, values] : typed(map.params("start"), fields)) start[name] = values.front();
   space.starts_.push_back({std::string(kStartName), start});
@@ -145,14 +167,20 @@ SearchSpace SearchSpace::load(std::string_view spec) {
   for (auto& [name, values] : typed(map.params("controls"), fields)) {
     space.controls_.push_back({name, std::move(values)});
   }
-  space.fixed_ = map.params("fixed");
   for (const auto& point : space.starts_) space.method(point.choice, point.name);  // go together
   return space;
 }
 
-std::vector<Choice> SearchSpace::changed(const Choice& from, const Axes& axes) {
+bool SearchSpace::uses(const Choice& choice, const std::string& axis) const {
+  return axis == kAllocatorAxis || has_field(find_scorer(scorer_).fields(), axis) ||
+         has_field(find_allocator(to_string(choice.at(std::string(kAllocatorAxis)))).fields(),
+                   axis);
+}
+
+std::vector<Choice> SearchSpace::changed(const Choice& from, const Axes& axes) const {
   std::vector<Choice> points;
   for (const auto& axis : axes) {
+    if (!uses(from, axis.name)) continue;
     for (const auto& value : axis.values) {
       if (from.at(axis.name) == value) continue;
       points.push_back(from);
@@ -187,13 +215,8 @@ Method SearchSpace::method(const Choice& choice, const std::string& name) const 
   method.selector_name = "top";
   method.compactor_name = "gather";
   for (const auto& [axis, value] : choice) {
-    if (axis != kAllocatorAxis) method.params[axis] = {value, "search space " + name_};
-  }
-  for (const auto& [field, entry] : fixed_) {
-    const auto fields = find_allocator(method.allocator_name).fields();
-    const bool is_known = std::any_of(fields.begin(), fields.end(),
-                                      [&](const FieldInfo& info) { return info.name == field; });
-    if (is_known) method.params[field] = entry;
+    if (axis == kAllocatorAxis || !uses(choice, axis)) continue;
+    method.params[axis] = {value, "search space " + name_};
   }
   make_parts(method);
   return method;

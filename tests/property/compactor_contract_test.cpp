@@ -51,7 +51,7 @@ class CompactorContract : public testing::TestWithParam<const CompactorInfo*> {
 
 TEST_P(CompactorContract, GivesOneEntryForEachChosenTokenInTheirOrder) {
   for_random_requests([](const Compactor& compactor, const CompactionRequest& request) {
-    const auto layer = compactor.compact(request);
+    const auto layer = compactor.compact(request).with_own_entries();
     EXPECT_TRUE(at::equal(layer.offsets, request.keep.offsets));
     EXPECT_EQ(layer.keys.sizes(), (at::IntArrayRef{request.keep.total(), request.view.head_dim()}));
     EXPECT_EQ(layer.values.sizes(), layer.keys.sizes());
@@ -74,7 +74,7 @@ TEST_P(CompactorContract, HasABiasWhereItSaysSoOrThereWasOne) {
 
 TEST_P(CompactorContract, LeavesProtectedEntriesAsTheyAre) {
   for_random_requests([](const Compactor& compactor, const CompactionRequest& request) {
-    const auto layer = compactor.compact(request);
+    const auto layer = compactor.compact(request).with_own_entries();
     const auto& view = request.view;
     for (int64_t k = 0; k < view.kv_heads(); ++k) {
       const auto first = request.keep.offsets[k].item<int64_t>();

@@ -47,6 +47,30 @@ TEST(Gather, DoesNotHoldTheOldEntries) {
   EXPECT_EQ(layer.keys.storage().nbytes(), 4U * 2 * 4);
 }
 
+TEST(Refer, NamesTheEntriesWhereTheyAre) {
+  const auto keys = numbered(2, 6).narrow(1, 0, 4);  // two rows between the KV heads
+  const auto keep = keep_of({0, 3, 2}, {0, 2, 3});
+  const auto layer = refer(keys, keys + 100, keep);  // values without the gap: one layout needed
+  EXPECT_FALSE(layer.rows.defined());
+  const auto shared = refer(keys, keys, keep);
+  EXPECT_TRUE(at::equal(shared.rows, at::tensor({0, 3, 8}, at::kInt)));
+  EXPECT_EQ(shared.keys.const_data_ptr(), keys.const_data_ptr());
+  EXPECT_EQ(shared.total_kept(), 3);
+  EXPECT_EQ(shared.bytes(), gather(keys, keys, keep).bytes());
+}
+
+TEST(Refer, OwnEntriesAreThoseThatGatherCopies) {
+  auto keys = numbered(2, 6).narrow(1, 0, 4), values = keys.add(100);
+  values = at::cat({values, values}, 1).narrow(1, 0, 4);
+  for (const auto& [k, v] : {std::pair(keys, keys), std::pair(keys, values)}) {
+    const auto keep = keep_of({1, 2, 0, 3}, {0, 2, 4});
+    const auto own = refer(k, v, keep).with_own_entries(), copied = gather(k, v, keep);
+    EXPECT_FALSE(own.rows.defined());
+    EXPECT_TRUE(at::equal(own.keys, copied.keys) && at::equal(own.values, copied.values));
+    EXPECT_TRUE(at::equal(own.offsets, copied.offsets));
+  }
+}
+
 TEST(Gather, RefusesIndicesBeyondTheTokens) {
   EXPECT_EQ(test::error_text(Kind::shape,
                              [] {

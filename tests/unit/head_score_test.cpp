@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "kvcal/compress/allocator.hpp"
 #include "support/error_text.hpp"
 #include "support/random_layer.hpp"
@@ -12,6 +14,13 @@ namespace {
 using Scores = std::vector<std::vector<double>>;
 using Counts = std::vector<int64_t>;
 
+/// [kv_heads, tokens] zeros, the last token protected.
+at::Tensor window_of_one(int64_t kv_heads, int64_t tokens) {
+  auto scores = at::zeros({kv_heads, tokens});
+  scores.narrow(1, tokens - 1, 1).fill_(std::numeric_limits<double>::infinity());
+  return scores;
+}
+
 /// Two layers of two heads; a window of one token.
 Counts split(const std::string& rule, double beta, int64_t kv_heads, int64_t budget,
              int64_t tokens = 10000, const Scores& scores = {{.4, .3}, {.2, .1}}) {
@@ -19,6 +28,8 @@ Counts split(const std::string& rule, double beta, int64_t kv_heads, int64_t bud
   profile.head_scores = scores;
   auto request = test::request_of(2, kv_heads, tokens, budget);
   request.profile = &profile;
+  const std::vector<at::Tensor> layers(2, window_of_one(kv_heads, tokens));
+  request.scores = layers;
   const ParamMap params{{"rule", {rule, "test"}},
                         {"head_beta", {beta, "test"}},
                         {"window_tokens", {int64_t{1}, "test"}}};
@@ -38,6 +49,21 @@ TEST(HeadScore, TheExactRuleCountsTheWindowIn) {
   EXPECT_EQ(split("exact", 1.01, 2, 129), (Counts{205, 154, 104, 53}));
   // b = 127: x = 125, pool 500, base 2: 202, 152, 102, 52.
   EXPECT_EQ(split("exact", 1.01, 2, 128), (Counts{203, 153, 103, 53}));
+}
+
+TEST(HeadScore, WhatIsProtectedIsTheScorersToSay) {
+  // A window of 40 that is not kept does not stand in the way of 27 entries.
+  ProfileFacts profile;
+  profile.head_scores = Scores{{1, 0}, {0, 0}};
+  auto request = test::request_of(2, 2, 1000, 27);
+  request.profile = &profile;
+  const std::vector<at::Tensor> layers(2, window_of_one(2, 1000));
+  request.scores = layers;
+  const auto allocator =
+      find_allocator("head_score").make({{"window_tokens", {int64_t{40}, "test"}}});
+  const auto kept = allocator->allocate(request);
+  // b = 26: x = 25, pool 100, base 1, and the protected one.
+  EXPECT_TRUE(at::equal(kept, at::tensor({102, 2, 2, 2}, at::kLong).view({2, 2})));
 }
 
 TEST(HeadScore, AKvHeadHasTheMeanOfItsGroup) {

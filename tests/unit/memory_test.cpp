@@ -18,6 +18,9 @@ class MemoryTest : public testing::Test {
   const PromptShape prompt_{.tokens = 1000, .tail_tokens = 50, .element_bytes = 2};
   const int64_t token_bytes_ = config_.layers * config_.kv_heads * config_.entry_bytes(2);
 
+  /// An entry of the prompt that a variant refers to: its row, and its token in the keep set.
+  const int64_t named_bytes_ = config_.layers * config_.kv_heads * (4 + 8);
+
   MemoryPlan plan(std::vector<Variant> variants) const {
     return predict_memory(config_, prompt_, variants);
   }
@@ -27,8 +30,8 @@ TEST_F(MemoryTest, CompactionsAreHeldWhateverIsDecoded) {
   const auto evicted =
       plan({{&snapkv_, &tenth_, Visibility::multi}, {&snapkv_, &fifth_, Visibility::multi}});
   EXPECT_EQ(evicted.compactions, 0);
-  EXPECT_EQ(evicted.variants, (100 + 200 + 2 * 50) * token_bytes_);
-  EXPECT_EQ(evicted.total() - evicted.least(), (100 + 50) * token_bytes_);
+  EXPECT_EQ(evicted.variants, 2 * 50 * token_bytes_ + (100 + 200) * named_bytes_);
+  EXPECT_EQ(evicted.total() - evicted.least(), 50 * token_bytes_ + 100 * named_bytes_);
   const auto matched =
       plan({{&matching_, &tenth_, Visibility::multi}, {&matching_, &fifth_, Visibility::multi}});
   EXPECT_EQ(matched.compactions,

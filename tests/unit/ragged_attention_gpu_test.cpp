@@ -13,7 +13,8 @@ namespace {
 CacheLayer on(const at::Device& device, const CacheLayer& cache) {
   const auto move = [&](const at::Tensor& tensor) { return tensor.to(device); };
   const auto& prefix = cache.prefix;
-  return {{move(prefix.keys), move(prefix.values), move(prefix.bias), prefix.offsets},
+  return {{move(prefix.keys), move(prefix.values), move(prefix.bias), prefix.offsets,
+           prefix.rows.defined() ? move(prefix.rows) : prefix.rows},
           move(cache.tail_keys),
           move(cache.tail_values)};
 }
@@ -31,11 +32,14 @@ TEST(RaggedAttentionGpu, AgreesWithTheCpuKernel) {
     cache.tail_keys = numbers({3, 9, 80});
     cache.tail_values = numbers({3, 9, 80});
     const auto queries = numbers({6, 4, 80});
-    const auto expected = ragged_attention(queries, cache, 0.1).to(at::kFloat);
-    const auto got = ragged_attention(queries.to(at::kCUDA), on(at::kCUDA, cache), 0.1);
     const double tolerance = dtype == at::kFloat ? 1e-5 : 2e-2;  // one rounding of the output
-    EXPECT_LT((got.cpu().to(at::kFloat) - expected).abs().max().item<double>(), tolerance)
-        << c10::toString(dtype);
+    for (const bool is_referred : {false, true}) {
+      if (is_referred) cache.prefix.rows = at::arange(69, -1, -1, at::kInt);
+      const auto expected = ragged_attention(queries, cache, 0.1).to(at::kFloat);
+      const auto got = ragged_attention(queries.to(at::kCUDA), on(at::kCUDA, cache), 0.1);
+      EXPECT_LT((got.cpu().to(at::kFloat) - expected).abs().max().item<double>(), tolerance)
+          << c10::toString(dtype);
+    }
   }
 }
 

@@ -3,10 +3,13 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "support/error_text.hpp"
 #include "support/random_layer.hpp"
 
 namespace kvcal {
@@ -89,6 +92,48 @@ void expect_plain(std::mt19937& random, int64_t group, int64_t new_tokens,
       << "worst at flat index " << error.argmax().item<int64_t>() << " of [" << queries.sizes()
       << "], " << c10::toString(shape.dtype) << ", kept " << at::IntArrayRef(shape.kept)
       << ", tail " << shape.tail;
+}
+
+/// The same layer with its entries in another order in a longer memory.
+CompactLayer scattered(std::mt19937& random, const CompactLayer& layer) {
+  const int64_t total = layer.total_kept(), stored = 2 * total + 1;
+  std::vector<int32_t> places(static_cast<size_t>(stored));
+  std::iota(places.begin(), places.end(), 0);
+  std::shuffle(places.begin(), places.end(), random);
+  auto moved = layer;
+  moved.rows = at::tensor(at::ArrayRef<int32_t>(places).slice(0, static_cast<size_t>(total)));
+  const auto spread = [&](const at::Tensor& entries) {
+    return at::full({stored, entries.size(1)}, std::nan(""), entries.options())
+        .index_copy(0, moved.rows.to(at::kLong), entries);
+  };
+  moved.keys = spread(layer.keys), moved.values = spread(layer.values);
+  return moved;
+}
+
+TEST(RaggedAttention, EntriesThatAreReferredToHaveTheBitsOfCopies) {
+  std::mt19937 random(5);
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    for (const int64_t head_dim : {64, 80}) {
+      const CacheShape shape{{130, 0, 1500, 5}, 9, head_dim, head_dim == 80, dtype};
+      auto cache = make_cache(random, shape);
+      const auto queries = normal(random, {12, 4, head_dim}).to(dtype);
+      const auto copied = ragged_attention(queries, cache, 0.1);
+      cache.prefix = scattered(random, cache.prefix);
+      EXPECT_TRUE(at::equal(ragged_attention(queries, cache, 0.1), copied))
+          << c10::toString(dtype) << ", head_dim " << head_dim;
+    }
+  }
+}
+
+TEST(RaggedAttention, RefusesRowsOfAnotherType) {
+  std::mt19937 random(6);
+  auto cache = make_cache(random, {{4, 4}, 1, 16});
+  cache.prefix.rows = at::arange(8, at::kLong);
+  EXPECT_EQ(test::error_text(Kind::shape,
+                             [&] {
+                               ragged_attention(at::zeros({2, 1, 16}), cache, 1);
+                             }),
+            "rows of the entries are Long, need i32 beside contiguous keys and values");
 }
 
 TEST(RaggedAttention, ASaturatedSoftmaxReturnsTheValueOfTheMatchingKey) {

@@ -146,6 +146,27 @@ TEST(Tune, ValuesThatDoNotGoTogetherAreLeftOut) {
   }
 }
 
+TEST(Tune, AnAxisOfAnAllocatorIsForPointsWithThatAllocator) {
+  const auto space = space_of(R"(
+name: split
+compared_with: snapkv
+scorer: snapkv
+start:
+  allocator: uniform
+  max_ratio: 3.0
+axes:
+  allocator: uniform layer_error
+  max_ratio: [3.0, 5.0]
+)");
+  const Choice uniform = space.starts().front().choice;
+  const auto others = space.neighbours(uniform);
+  ASSERT_EQ(others.size(), 1u) << "uniform budgets have no max_ratio to change";
+  EXPECT_EQ(others[0].at("allocator"), ParamValue("layer_error"));
+  EXPECT_EQ(space.neighbours(others[0]).size(), 2u);
+  EXPECT_FALSE(space.method(uniform, "u").params.contains("max_ratio"));
+  EXPECT_TRUE(space.method(others[0], "l").params.contains("max_ratio"));
+}
+
 TEST(Tune, EverySpaceOfTheProjectCanBeSearched) {
   ASSERT_FALSE(known_search_spaces().empty());
   for (const auto& name : known_search_spaces()) {

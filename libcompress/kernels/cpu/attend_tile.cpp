@@ -280,8 +280,8 @@ KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int
       logits[e] += entries.bias[first + e];
     take_softmax(logits, visible[r], rows, row + r);
   }
-  add_values<kRows>(weights, values, most,
-                    rows.output.data() + row * rows.padded_dim, rows.padded_dim);
+  add_values<kRows>(weights, values, most, rows.output.data() + row * rows.padded_dim,
+                    rows.padded_dim);
 }
 
 /// @param queries  rows of padded_dim numbers

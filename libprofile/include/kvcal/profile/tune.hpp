@@ -23,7 +23,7 @@ class Hdf5Reader;
 class Hdf5Writer;
 
 /// One point of a space: a value for each axis. The axis `allocator` names a part, all others are
-/// parameters.
+/// parameters of the scorer or of an allocator, which points with another one leave out.
 using Choice = std::map<std::string, ParamValue>;
 
 /// A point that is tried because someone thought it good.
@@ -67,12 +67,13 @@ class SearchSpace {
   };
   using Axes = std::vector<Axis>;
   /// Points that differ from `from` in one value of one of the axes.
-  static std::vector<Choice> changed(const Choice& from, const Axes& axes);
+  std::vector<Choice> changed(const Choice& from, const Axes& axes) const;
+  /// Scorer or allocator of the point have such a parameter.
+  bool uses(const Choice& choice, const std::string& axis) const;
 
   std::string name_, compared_with_, scorer_, sha256_;
   std::vector<StartingPoint> starts_;
   Axes axes_, controls_;
-  ParamMap fixed_;
 };
 
 std::vector<std::string> known_search_spaces();
