@@ -66,26 +66,22 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
   return cpu::ragged_attention({&queries, 1}, {&cache, 1}, scale).front();
 }
 
-at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
-                                  double scale) {
-  require(queries.dim() == 3 && queries.size(0) == static_cast<int64_t>(caches.size()), Kind::shape,
-          "queries have {} dimensions for {} caches, need [sequences, heads, head_dim]",
-          queries.dim(), caches.size());
-  std::vector<at::Tensor> each;  // [heads, 1, head_dim]
+std::vector<at::Tensor> ragged_attention_batch(std::span<const at::Tensor> queries,
+                                               std::span<const CacheLayer> caches, double scale) {
+  require(queries.size() == caches.size(), Kind::shape, "queries of {} sequences for {} caches",
+          queries.size(), caches.size());
   for (size_t i = 0; i < caches.size(); ++i) {
-    each.push_back(queries[static_cast<int64_t>(i)].unsqueeze(1));
-    check_queries(each.back(), caches[i]);
-    check_cache(each.back(), caches[i]);
+    check_queries(queries[i], caches[i]);
+    check_cache(queries[i], caches[i]);
+  }
+  if (!queries.empty() && queries.front().is_cpu()) {
+    return cpu::ragged_attention(queries, caches, scale);
   }
   std::vector<at::Tensor> outputs;
-  if (queries.is_cpu()) {
-    outputs = cpu::ragged_attention(each, caches, scale);
-  } else {
-    for (size_t i = 0; i < caches.size(); ++i) {
-      outputs.push_back(ragged_attention(each[i], caches[i], scale));
-    }
+  for (size_t i = 0; i < caches.size(); ++i) {
+    outputs.push_back(ragged_attention(queries[i], caches[i], scale));
   }
-  return at::stack(outputs).squeeze(2);
+  return outputs;
 }
 
 }  // namespace kvcal

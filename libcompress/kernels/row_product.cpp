@@ -16,6 +16,8 @@ namespace {
 
 /// Multiplications of one task: less is not worth a second thread.
 constexpr int64_t kTaskWork = 1 << 20;
+/// Rows of x that one task takes: more would not stay in the processor's cache.
+constexpr int64_t kRowsOfTask = 48;
 /// Weight rows of one task are a multiple of this, so that tiles stay whole.
 constexpr int64_t kTaskRows = 4;
 
@@ -38,16 +40,28 @@ at::Tensor padded_rows(const at::Tensor& x, int64_t lanes) {
   return (padded == width ? x : at::constant_pad_nd(x, {0, padded - width})).contiguous();
 }
 
-/// Calls multiply(first output, number of outputs) for all of them, on all threads.
+int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// A task's part of the product.
+struct Block {
+  int64_t row, rows, output, outputs;
+};
+
+/// Calls multiply(block) for all of them, on all threads. Blocks of the same outputs come one after
+/// the other, so that their weights are in the processor's cache.
 template <class Multiply>
-void for_outputs(const at::Tensor& x, const at::Tensor& weight, const Multiply& multiply) {
-  const int64_t outputs = weight.size(0);
-  const int64_t work = std::max<int64_t>(1, x.numel());
+void for_blocks(const at::Tensor& x, const at::Tensor& weight, const Multiply& multiply) {
+  const int64_t rows = x.size(0), outputs = weight.size(0);
+  const int64_t work = std::max<int64_t>(1, std::min(rows, kRowsOfTask) * x.size(1));
   const int64_t task_outputs = std::max(kTaskRows, kTaskWork / work / kTaskRows * kTaskRows);
-  const int64_t tasks = (outputs + task_outputs - 1) / task_outputs;
-  cpu::parallel_tasks(tasks, [&](int64_t task) {
-    const int64_t first = task * task_outputs;
-    multiply(first, std::min(task_outputs, outputs - first));
+  const int64_t row_blocks = divide_up(rows, kRowsOfTask);
+  cpu::parallel_tasks(row_blocks * divide_up(outputs, task_outputs), [&](int64_t task) {
+    const int64_t row = task % row_blocks * kRowsOfTask;
+    const int64_t output = task / row_blocks * task_outputs;
+    multiply(Block{row, std::min(kRowsOfTask, rows - row), output,
+                   std::min(task_outputs, outputs - output)});
   });
 }
 
@@ -61,20 +75,24 @@ at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight) {
   float* to = product.mutable_data_ptr<float>();
   if (x.scalar_type() == at::kBFloat16 && cpu::has_bf16_products()) {
     const auto narrow = padded_rows(x, cpu::kBf16Lanes);
-    const cpu::Bf16Rows rows{static_cast<const uint16_t*>(narrow.const_data_ptr()), count, width,
-                             narrow.size(1)};
+    const int64_t padded = narrow.size(1);
+    const auto* own = static_cast<const uint16_t*>(narrow.const_data_ptr());
     const auto* from = static_cast<const uint16_t*>(weight.const_data_ptr());
-    for_outputs(x, weight, [&](int64_t first, int64_t some) {
-      cpu::multiply_bf16_rows(rows, from + first * width, some, to + first, outputs);
+    for_blocks(x, weight, [&](const Block& b) {
+      cpu::multiply_bf16_rows({own + b.row * padded, b.rows, width, padded},
+                              from + b.output * width, b.outputs, to + b.row * outputs + b.output,
+                              outputs);
     });
     return product;
   }
   const auto wide = padded_rows(x.to(at::kFloat), cpu::kLanes);
-  const cpu::ProductRows rows{wide.const_data_ptr<float>(), count, width, wide.size(1)};
+  const int64_t padded = wide.size(1);
+  const auto* own = wide.const_data_ptr<float>();
   const auto* from = static_cast<const char*>(weight.const_data_ptr());
-  for_outputs(x, weight, [&](int64_t first, int64_t some) {
-    cpu::multiply_rows(rows, from + first * width * weight.element_size(), type_of(weight), some,
-                       to + first, outputs);
+  for_blocks(x, weight, [&](const Block& b) {
+    cpu::multiply_rows({own + b.row * padded, b.rows, width, padded},
+                       from + b.output * width * weight.element_size(), type_of(weight), b.outputs,
+                       to + b.row * outputs + b.output, outputs);
   });
   return product;
 }

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "engine/teacher_forcing.hpp"
+
 namespace kvcal {
 namespace {
 
@@ -56,10 +58,10 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
   return bytes + static_cast<int64_t>(parts.size()) * score_bytes(model, prompt.tokens);
 }
 
-/// Residual stream, norm, heads and gated product of a chunk, and the logits of an answer in f32
-/// with their logarithms.
+/// Residual stream, norm, heads and gated product of a chunk of the prompt or of the answers that
+/// variants read together, and the logits of an answer in f32 with their logarithms.
 int64_t activation_bytes(const ModelConfig& model, const PromptShape& prompt) {
-  const int64_t chunk = std::min(prompt.chunk_tokens, prompt.tokens);
+  const int64_t chunk = std::max(kForcedTokens, std::min(prompt.chunk_tokens, prompt.tokens));
   const int64_t heads = (2 * model.heads + 2 * model.kv_heads) * model.head_dim;
   const int64_t numbers = chunk * (3 * model.hidden + heads + 4 * model.intermediate);
   return numbers * prompt.element_bytes + 4 * prompt.tail_tokens * model.vocab * kF32Bytes;

@@ -151,39 +151,55 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
     record.generated_tokens = static_cast<int64_t>(generation.ids.size());
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);
-    if (options_.measures_fidelity) measure(batch[i], generation);
   }
+  keep_full_answer(batch, continuations);
+  if (options_.measures_fidelity) measure(batch);
 }
 
-void PromptRun::measure(Sequence& sequence, const Generation& generation) {
-  // A mask acts on decode steps alone, which teacher forcing has none of.
-  if (sequence.variant->mask != nullptr) return;
-  if (sequence.variant->is_reference()) {
+void PromptRun::keep_full_answer(const std::vector<Sequence>& batch,
+                                 const std::vector<Continuation>& continuations) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!batch[i].variant->is_reference()) continue;
+    const auto& generation = continuations[i].generation;
     full_answer_.emplace();
     full_answer_->ids = generation.ids;
     if (generation.stop_id) full_answer_->ids.push_back(*generation.stop_id);
   }
+}
+
+void PromptRun::measure(const std::vector<Sequence>& batch) {
+  const bool has_reference = !reference_ids_.empty();
   const bool has_full_answer = full_answer_ && !full_answer_->ids.empty();
   std::vector<std::vector<int64_t>> answers;
-  if (!reference_ids_.empty()) answers.push_back(reference_ids_);
+  if (has_reference) answers.push_back(reference_ids_);
   if (has_full_answer) answers.push_back(full_answer_->ids);
-  const auto rows =
-      answer_log_probabilities(model_, sequence.compression.cache, sequence.first_logits, answers);
-  Fidelity fidelity;
-  if (!reference_ids_.empty()) fidelity.answer_nll = mean_nll(rows.front(), reference_ids_);
-  if (has_full_answer) {
-    const auto& own = rows.back();
-    if (sequence.variant->is_reference()) full_answer_->log_probabilities = own;
-    fidelity.full_answer_nll = mean_nll(own, full_answer_->ids);
-    // Without a question of its own the first token's row is the prefill's, the same for all.
-    const int64_t first_row = prompt_.question.empty() ? 1 : 0;
-    compare_distributions(full_answer_->log_probabilities, own, first_row, fidelity);
+  if (answers.empty()) return;
+
+  std::vector<const Sequence*> measured;
+  std::vector<BeforeAnswer> before;
+  for (const auto& sequence : batch) {
+    // A mask acts on decode steps alone, which teacher forcing has none of.
+    if (sequence.variant->mask != nullptr) continue;
+    measured.push_back(&sequence);
+    before.push_back({&sequence.compression.cache, sequence.first_logits});
   }
-  SampleRecord& record = *sequence.record;
-  record.kl = fidelity.kl;
-  record.top1_agreement = fidelity.top1_agreement;
-  record.answer_nll = fidelity.answer_nll;
-  record.full_answer_nll = fidelity.full_answer_nll;
+  // Without a question of its own the first token's row is the prefill's, the same for all.
+  const int64_t first_row = prompt_.question.empty() ? 1 : 0;
+  force_answers(model_, before, answers, [&](size_t i, const AnswerRows& rows) {
+    Fidelity fidelity;
+    if (has_reference) fidelity.answer_nll = mean_nll(rows.front(), reference_ids_);
+    if (has_full_answer) {
+      const auto& own = rows.back();
+      if (measured[i]->variant->is_reference()) full_answer_->log_probabilities = own;
+      fidelity.full_answer_nll = mean_nll(own, full_answer_->ids);
+      compare_distributions(full_answer_->log_probabilities, own, first_row, fidelity);
+    }
+    SampleRecord& record = *measured[i]->record;
+    record.kl = fidelity.kl;
+    record.top1_agreement = fidelity.top1_agreement;
+    record.answer_nll = fidelity.answer_nll;
+    record.full_answer_nll = fidelity.full_answer_nll;
+  });
 }
 
 }  // namespace kvcal

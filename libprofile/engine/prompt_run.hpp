@@ -44,7 +44,11 @@ class PromptRun {
   Sequence start(const Variant& variant, SampleRecord& record, const KeepSink& keep_sink);
   void describe(const Variant& variant, const Compression& compression, SampleRecord& record) const;
   void run_batch(std::vector<Sequence>& batch);
-  void measure(Sequence& sequence, const Generation& generation);
+  /// Keeps what the full cache answered, if it is among them.
+  void keep_full_answer(const std::vector<Sequence>& batch,
+                        const std::vector<Continuation>& continuations);
+  /// Sets what teacher forcing tells of each variant.
+  void measure(const std::vector<Sequence>& batch);
 
   const Model& model_;
   const Tokenizer& tokenizer_;

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace kvcal {
 
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer) {
@@ -17,29 +19,82 @@ std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tok
   return ids;
 }
 
-std::vector<at::Tensor> answer_log_probabilities(const Model& model, const CompactCache& cache,
-                                                 const at::Tensor& first_logits,
-                                                 std::span<const std::vector<int64_t>> answers) {
-  std::vector<CompactCache> branches;
-  std::vector<Feed> feeds;
-  branches.reserve(answers.size());  // feeds point into it
-  for (const auto& answer : answers) {
-    if (answer.size() < 2) continue;  // the first row is known
-    const auto fed = std::span(answer).first(answer.size() - 1);
-    branches.push_back(cache.branch(cache.tail_tokens() + static_cast<int64_t>(fed.size())));
-    feeds.push_back({fed, &branches.back()});
+namespace {
+
+/// Tokens of an answer that are fed: the first one's row is known.
+std::span<const int64_t> fed_part(const std::vector<int64_t>& answer) {
+  return std::span(answer).first(answer.size() - 1);
+}
+
+/// One pass over some of the sequences.
+class ForcedPass {
+ public:
+  ForcedPass(std::span<const BeforeAnswer> sequences, std::span<const std::vector<int64_t>> answers)
+      : answers_(answers) {
+    branches_.reserve(sequences.size() * answers.size());  // feeds point into it
+    for (const auto& sequence : sequences) {
+      for (const auto& answer : answers) {
+        const auto fed = fed_part(answer);
+        if (fed.empty()) continue;
+        const int64_t room = sequence.cache->tail_tokens() + static_cast<int64_t>(fed.size());
+        branches_.push_back(sequence.cache->branch(room));
+        feeds_.push_back({fed, &branches_.back()});
+      }
+    }
   }
-  const auto fed_logits = feeds.empty() ? at::Tensor() : model.forward_together(feeds);
-  std::vector<at::Tensor> results;
-  int64_t row = 0;
-  for (const auto& answer : answers) {
-    auto logits = first_logits.view({1, -1});
-    const auto fed = static_cast<int64_t>(answer.size()) - 1;
-    if (fed > 0) logits = at::cat({logits, fed_logits.narrow(0, row, fed)});
-    row += fed;
-    results.push_back(at::log_softmax(logits, -1));
+
+  void feed(const Model& model) {
+    if (!feeds_.empty()) hidden_ = model.forward_together(feeds_);
   }
-  return results;
+
+  /// Of the next sequence.
+  AnswerRows take_rows(const Model& model, const at::Tensor& first_logits) {
+    AnswerRows rows;
+    for (const auto& answer : answers_) {
+      auto logits = first_logits.view({1, -1});
+      const auto fed = static_cast<int64_t>(fed_part(answer).size());
+      if (fed > 0) logits = at::cat({logits, model.logits(hidden_.narrow(0, taken_, fed))});
+      taken_ += fed;
+      rows.push_back(at::log_softmax(logits, -1));
+    }
+    return rows;
+  }
+
+ private:
+  std::span<const std::vector<int64_t>> answers_;
+  std::vector<CompactCache> branches_;
+  std::vector<Feed> feeds_;
+  at::Tensor hidden_;  // [fed tokens, hidden]
+  int64_t taken_ = 0;
+};
+
+}  // namespace
+
+void force_answers(const Model& model, std::span<const BeforeAnswer> sequences,
+                   std::span<const std::vector<int64_t>> answers,
+                   const std::function<void(size_t, const AnswerRows&)>& visit) {
+  int64_t tokens = 0;  // of one sequence
+  for (const auto& answer : answers) tokens += static_cast<int64_t>(answer.size()) - 1;
+  const auto at_once =
+      static_cast<size_t>(std::max<int64_t>(1, kForcedTokens / std::max<int64_t>(1, tokens)));
+  for (size_t first = 0; first < sequences.size(); first += at_once) {
+    const auto some = sequences.subspan(first, std::min(at_once, sequences.size() - first));
+    ForcedPass pass(some, answers);
+    pass.feed(model);
+    for (size_t i = 0; i < some.size(); ++i) {
+      visit(first + i, pass.take_rows(model, some[i].first_logits));
+    }
+  }
+}
+
+AnswerRows answer_log_probabilities(const Model& model, const CompactCache& cache,
+                                    const at::Tensor& first_logits,
+                                    std::span<const std::vector<int64_t>> answers) {
+  AnswerRows result;
+  const BeforeAnswer before{&cache, first_logits};
+  force_answers(model, {&before, 1}, answers,
+                [&](size_t, const AnswerRows& rows) { result = rows; });
+  return result;
 }
 
 double mean_nll(const at::Tensor& log_probabilities, std::span<const int64_t> answer) {

@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -17,16 +18,31 @@ namespace kvcal {
 /// starts anew.
 std::vector<int64_t> encode_reference(const Sample& sample, const Tokenizer& tokenizer);
 
-/// Log-probabilities over the vocabulary of each token of some answers, given those before it. All
-/// answers are fed in one pass.
+/// Tokens that are fed in one pass, about: their entries and activations are held at once.
+constexpr int64_t kForcedTokens = 1024;
+
+/// A cache in front of an answer, with room for it; left as it was.
+struct BeforeAnswer {
+  const CompactCache* cache = nullptr;
+  at::Tensor first_logits;  ///< [1, vocab] f32: row of an answer's first token
+};
+
+/// For each answer [its tokens, vocab] f32: log-probabilities of each token, given those before it.
+using AnswerRows = std::vector<at::Tensor>;
+
+/// Feeds the answers to all sequences, as many in one pass as kForcedTokens allows, and calls
+/// visit(sequence, rows), one after the other: rows of one sequence are held at a time. A
+/// sequence's rows have the same bits whatever the others are.
 ///
-/// @param first_logits  [1, vocab] f32: row of an answer's first token
-/// @param cache         in front of the answers, with room for each of them; left as it was
-/// @param answers       of at least one token each
-/// @return  for each answer [its tokens, vocab] f32
-std::vector<at::Tensor> answer_log_probabilities(const Model& model, const CompactCache& cache,
-                                                 const at::Tensor& first_logits,
-                                                 std::span<const std::vector<int64_t>> answers);
+/// @param answers  of at least one token each
+void force_answers(const Model& model, std::span<const BeforeAnswer> sequences,
+                   std::span<const std::vector<int64_t>> answers,
+                   const std::function<void(size_t, const AnswerRows&)>& visit);
+
+/// The same for one sequence.
+AnswerRows answer_log_probabilities(const Model& model, const CompactCache& cache,
+                                    const at::Tensor& first_logits,
+                                    std::span<const std::vector<int64_t>> answers);
 
 /// Mean negative log-likelihood of the answer's tokens, nats.
 double mean_nll(const at::Tensor& log_probabilities, std::span<const int64_t> answer);

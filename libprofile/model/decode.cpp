@@ -47,12 +47,15 @@ at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed
       split_heads(spec, weights_of, qkv, rope, wants_before_rope);
   silence(queries, rows, layer, HeadMask::Kind::uniform);
   std::vector<CacheLayer> seen;
+  std::vector<at::Tensor> own;  // [heads, 1, head_dim]
   for (size_t row = 0; row < rows.size(); ++row) {
     const auto index = static_cast<int64_t>(row);
     rows[row].cache->append(layer, keys[index].unsqueeze(1), values[index].unsqueeze(1));
     seen.push_back(rows[row].cache->layer(layer, 1));
+    own.push_back(queries[index].unsqueeze(1));
   }
-  auto by_head = ragged_attention_batch(queries, seen, attention_scale());
+  // [rows, heads, head_dim]
+  const auto by_head = at::stack(ragged_attention_batch(own, seen, attention_scale())).squeeze(2);
   silence(by_head, rows, layer, HeadMask::Kind::zero);
   const auto output = by_head.flatten(1);  // [rows, heads * head_dim]
   if (observer != nullptr) {

@@ -84,7 +84,7 @@ void Model::Impl::check_finite(const at::Tensor& logits) const {
 
 /// Projections, RoPE, cache, attention and output projection of one layer.
 at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
-                                        const RopeTable& rope, std::span<const Feed> feeds,
+                                        const RopeTable& rope, const Feed& feed,
                                         LayerObserver* observer) const {
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const auto qkv = project(normed, weights_of.qkv, weights_of.qkv_bias)
@@ -92,24 +92,14 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
   const bool wants_before_rope = observer != nullptr && observer->wants_queries_before_rope();
   const auto [queries, keys, values, before_rope] =
       split_heads(spec, weights_of, qkv, rope, wants_before_rope);
-  std::vector<at::Tensor> outputs;
-  int64_t first = 0;
-  for (const auto& feed : feeds) {
-    const auto fresh = static_cast<int64_t>(feed.ids.size());
-    const auto rows = [&](const at::Tensor& all) {  // [.., new, head_dim] of this sequence
-      return all.narrow(0, first, fresh).transpose(0, 1);
-    };
-    feed.cache->append(layer, rows(keys), rows(values));
-    const CacheLayer seen = feed.cache->layer(layer, fresh);
-    const auto by_head = rows(queries);
-    outputs.push_back(attend(by_head, seen, attention_scale()));  // [new, heads * head_dim]
-    if (observer != nullptr) {
-      observer->after_attention({layer, feed.cache->next_position(), by_head, seen, outputs.back(),
-                                 weights_of.output, attention_scale(), normed, before_rope});
-    }
-    first += fresh;
+  feed.cache->append(layer, keys.transpose(0, 1), values.transpose(0, 1));
+  const CacheLayer seen = feed.cache->layer(layer, static_cast<int64_t>(feed.ids.size()));
+  const auto by_head = queries.transpose(0, 1);                  // [heads, new, head_dim]
+  const auto output = attend(by_head, seen, attention_scale());  // [new, heads * head_dim]
+  if (observer != nullptr) {
+    observer->after_attention({layer, feed.cache->next_position(), by_head, seen, output,
+                               weights_of.output, attention_scale(), normed, before_rope});
   }
-  const auto output = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
   return project(output, weights_of.output, weights_of.output_bias);
 }
 
@@ -124,13 +114,11 @@ RopeTable Model::Impl::rope_at(std::span<const Feed> feeds,
   return make_rope_table(rope_frequencies, at::cat(positions), options);
 }
 
-at::Tensor Model::Impl::run_layers(std::span<const Feed> feeds, LayerObserver* observer) const {
-  std::vector<int64_t> ids;
-  for (const auto& feed : feeds) ids.insert(ids.end(), feed.ids.begin(), feed.ids.end());
-  const auto hidden = embed(ids);  // [new, hidden]
-  const auto rope = rope_at(feeds, hidden.options());
+at::Tensor Model::Impl::run_layers(const Feed& feed, LayerObserver* observer) const {
+  const auto hidden = embed(feed.ids);  // [new, hidden]
+  const auto rope = rope_at({&feed, 1}, hidden.options());
   const auto attention = [&](int64_t layer, const at::Tensor& normed) {
-    return attention_block(layer, normed, rope, feeds, observer);
+    return attention_block(layer, normed, rope, feed, observer);
   };
   return through_layers(hidden, attention, project);
 }
@@ -204,7 +192,7 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
     for (int64_t begin = 0; begin < total; begin += impl_->chunk_tokens) {
       const int64_t fresh = std::min(impl_->chunk_tokens, total - begin);
       const Feed chunk{ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(fresh)), &cache};
-      const auto hidden = impl_->run_layers({&chunk, 1}, observer);
+      const auto hidden = impl_->run_layers(chunk, observer);
       cache.commit(fresh);
       const bool is_last = begin + fresh == total;
       if (wanted == LogitsWanted::all) impl_->write_logits(hidden, logits.narrow(0, begin, fresh));
@@ -216,18 +204,6 @@ at::Tensor Model::forward(std::span<const int64_t> ids, CompactCache& cache, Log
     cache.truncate_tail(tail_before);  // as it was before the call
     throw;
   }
-  return logits;
-}
-
-at::Tensor Model::forward_together(std::span<const Feed> feeds) const {
-  const at::AutoDispatchBelowADInplaceOrView no_autograd;
-  require(!feeds.empty(), Kind::internal, "no sequence to feed, need at least 1");
-  for (const auto& feed : feeds) impl_->check(feed.ids, *feed.cache);
-  const auto hidden = impl_->run_layers(feeds, nullptr);  // [all new tokens, hidden]
-  const auto logits =
-      at::empty({hidden.size(0), config().vocab}, hidden.options().dtype(at::kFloat));
-  impl_->write_logits(hidden, logits);
-  for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
   return logits;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a Model holds; forward.cpp feeds chunks of one sequence, decode.cpp one token of each of
-// several.
+// several, together.cpp several tokens of each.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -52,12 +52,14 @@ struct Model::Impl {
   }
 
   at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
-                             std::span<const Feed> feeds, LayerObserver* observer) const;
-  /// One chunk of each sequence through all layers; returns the residual stream before the final
-  /// norm, [new, hidden], sequence after sequence.
-  /// @param observer  of a single sequence, or null
-  at::Tensor run_layers(std::span<const Feed> feeds, LayerObserver* observer) const;
+                             const Feed& feed, LayerObserver* observer) const;
+  /// One chunk through all layers; returns the residual stream before the final norm,
+  /// [new, hidden].
+  at::Tensor run_layers(const Feed& feed, LayerObserver* observer) const;
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
+
+  at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
+                                std::span<const Feed> feeds) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, LayerObserver* observer) const;

@@ -6,8 +6,10 @@
 
 #include <map>
 
+#include "kvcal/compress/compactor.hpp"
 #include "kvcal/profile/engine.hpp"
 #include "support/paths.hpp"
+#include "support/random_layer.hpp"
 
 namespace kvcal {
 namespace {
@@ -43,15 +45,29 @@ void prefill_tokens(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-/// The full prompt for one sequence; for several, 3 to 50 % of it, each in memory of its own.
+/// The prompt with a share of its entries, chosen anywhere.
+CompactCache evicted(const Prefilled& prompt, double share, uint64_t seed) {
+  const auto& cache = prompt.cache;
+  const auto kept = at::full({cache.kv_heads()}, static_cast<int64_t>(share * kPromptTokens),
+                             at::TensorOptions(at::kLong));
+  std::vector<CompactLayer> layers;
+  for (int64_t layer = 0; layer < cache.layers(); ++layer) {
+    std::mt19937 random(static_cast<unsigned>(seed * 1000 + static_cast<uint64_t>(layer)));
+    const auto scores = test::normal(random, {cache.kv_heads(), kPromptTokens});
+    const auto keep = select_top(scores, kept);
+    layers.push_back(refer(cache.tail_keys(layer), cache.tail_values(layer), keep));
+  }
+  return CompactCache(std::move(layers), kPromptTokens, kRoom);
+}
+
+/// The full prompt for one sequence; for several, 3 to 50 % of it, as the variants of a sweep.
 std::vector<CompactCache> make_caches(const Model& model, int64_t sequences) {
   const auto prompt = prefill(model, make_ids(model, kPromptTokens), Needs());
   if (sequences == 1) return {prompt.cache.sealed(kRoom)};
   const std::vector<double> shares{0.03, 0.06, 0.12, 0.25, 0.5};
   std::vector<CompactCache> caches;
   for (size_t i = 0; i < static_cast<size_t>(sequences); ++i) {
-    const double share = shares[i % shares.size()];
-    caches.push_back(prompt.cache.sealed(kRoom, static_cast<int64_t>(share * kPromptTokens)));
+    caches.push_back(evicted(prompt, shares[i % shares.size()], i));
   }
   return caches;
 }

@@ -75,7 +75,7 @@ void variants_together(benchmark::State& state) {
   auto random = seeded();
   const auto dtype = dtype_of(state.range(0));
   const auto caches = make_variants(random, dtype);
-  const auto queries = test::normal(random, {kVariants, kHeads, kHeadDim}).to(dtype);
+  const auto queries = test::normal(random, {kVariants, kHeads, 1, kHeadDim}).to(dtype).unbind();
   for (auto _ : state) benchmark::DoNotOptimize(ragged_attention_batch(queries, caches, kScale));
 }
 

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <span>
+#include <vector>
 
 #include "kvcal/compress/compact_cache.hpp"
 
@@ -33,14 +34,14 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
 /// @return  [heads, new, head_dim], dtype of queries; softmax and sums in f32
 at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);
 
-/// The same for several sequences at once, one new token each: a decode step of all variants of a
-/// prompt. A sequence's result does not depend on the others.
+/// The same for several sequences at once, as all variants of a prompt decode or read an answer. A
+/// sequence's result does not depend on the others.
 ///
-/// @param queries  [sequences, heads, head_dim]
-/// @param caches   one a sequence
-/// @return  [sequences, heads, head_dim]
-at::Tensor ragged_attention_batch(const at::Tensor& queries, std::span<const CacheLayer> caches,
-                                  double scale);
+/// @param queries  one a sequence, [heads, new, head_dim]
+/// @param caches   one a sequence, of one model
+/// @return  one a sequence, of the shape of its queries
+std::vector<at::Tensor> ragged_attention_batch(std::span<const at::Tensor> queries,
+                                               std::span<const CacheLayer> caches, double scale);
 
 /// x W^T of few rows, each summed in the same order whatever the others are: a row has the same
 /// bits alone and in a batch, which matrix products of libraries do not promise. Reads each weight

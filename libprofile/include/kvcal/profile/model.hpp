@@ -128,11 +128,16 @@ class Model {
   at::Tensor forward(std::span<const int64_t> ids, CompactCache& cache, LogitsWanted wanted,
                      LayerObserver* observer = nullptr) const;
 
-  /// Feeds several sequences at once, whole: their rows share one pass over the weights. Bits
-  /// depend on the number of rows, so what is compared has to be fed in the same company.
+  /// Feeds several sequences at once, whole: their rows share one pass over the weights. A
+  /// sequence's rows have the same bits whatever the others are.
   ///
-  /// @return  [all new tokens, vocab] f32, sequence after sequence
+  /// @return  [all new tokens, hidden] after the last norm, sequence after sequence
   at::Tensor forward_together(std::span<const Feed> feeds) const;
+
+  /// Logits of rows that forward_together gave; separate, since a row of them is much larger.
+  /// @param hidden  [rows, hidden]
+  /// @return  [rows, vocab] f32
+  at::Tensor logits(const at::Tensor& hidden) const;
 
   /// Feeds one token to each of several sequences and appends its entries to their caches. A
   /// sequence's logits and entries have the same bits whatever the others are, and as by `forward`

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several tokens of each of several sequences in one pass, as all variants of a prompt read an
+// answer. Rows are multiplied one by one (project_rows), as in a decode step, so that a variant has
+// the same bits alone and among others.
+#include <ATen/ATen.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+
+#include "kvcal/compress/error.hpp"
+#include "kvcal/compress/kernels.hpp"
+#include "model/layer_ops.hpp"
+#include "model/model_impl.hpp"
+#include "model/projection.hpp"
+
+namespace kvcal {
+
+at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& normed,
+                                           const RopeTable& rope,
+                                           std::span<const Feed> feeds) const {
+  const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
+  const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
+                       .view({normed.size(0), -1, spec.config.head_dim});
+  const auto vectors = split_heads(spec, weights_of, qkv, rope, /*wants_before_rope=*/false);
+  std::vector<CacheLayer> seen;
+  std::vector<at::Tensor> own;  // [heads, new, head_dim]
+  int64_t first = 0;
+  for (const auto& feed : feeds) {
+    const auto fresh = static_cast<int64_t>(feed.ids.size());
+    const auto rows = [&](const at::Tensor& all) {
+      return all.narrow(0, first, fresh).transpose(0, 1);
+    };
+    feed.cache->append(layer, rows(vectors.keys), rows(vectors.values));
+    seen.push_back(feed.cache->layer(layer, fresh));
+    own.push_back(rows(vectors.queries));
+    first += fresh;
+  }
+  auto outputs = ragged_attention_batch(own, seen, attention_scale());
+  for (auto& output : outputs) output = output.transpose(0, 1).flatten(1);
+  return project_rows(at::cat(outputs), weights_of.output, weights_of.output_bias);
+}
+
+at::Tensor Model::forward_together(std::span<const Feed> feeds) const {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  require(!feeds.empty(), Kind::internal, "no sequence to feed, need at least 1");
+  std::vector<int64_t> ids;
+  for (const auto& feed : feeds) {
+    impl_->check(feed.ids, *feed.cache);
+    ids.insert(ids.end(), feed.ids.begin(), feed.ids.end());
+  }
+  const auto embedded = impl_->embed(ids);  // [all new tokens, hidden]
+  const auto rope = impl_->rope_at(feeds, embedded.options());
+  const auto attention = [&](int64_t layer, const at::Tensor& normed) {
+    return impl_->attention_together(layer, normed, rope, feeds);
+  };
+  const auto hidden = impl_->through_layers(embedded, attention, project_rows);
+  for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
+  return rms_norm(hidden, impl_->weights.final_norm, config().norm_eps);
+}
+
+at::Tensor Model::logits(const at::Tensor& hidden) const {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  auto logits = project_rows_to_f32(hidden, impl_->weights.lm_head);
+  impl_->check_finite(logits);
+  return logits;
+}
+
+}  // namespace kvcal
