@@ -120,6 +120,10 @@ at::Tensor CompactCache::tail_values(int64_t layer) const {
   return tail_values_[static_cast<size_t>(layer)].narrow(1, 0, tail_tokens_);
 }
 
+void CompactCache::replace_prefix(int64_t layer, CompactLayer prefix) {
+  prefix_[static_cast<size_t>(layer)] = std::move(prefix);
+}
+
 CompactCache CompactCache::fork(int64_t tail_capacity) const {
   return CompactCache(prefix_, original_tokens_, tail_capacity);
 }

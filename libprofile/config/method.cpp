@@ -80,8 +80,8 @@ void require_no_parts(const YamlMap& map) {
     fail(Kind::config, "{}: {} without a scorer, need `scorer:` too or neither", map.where(key),
          key);
   };
-  for (const char* part : {"allocator", "selector", "compactor", "chunk_tokens", "window_tokens",
-                           "window_positions"}) {
+  for (const char* part : {"allocator", "selector", "compactor", "on_policy", "chunk_tokens",
+                           "window_tokens", "window_positions"}) {
     if (map.optional_text(part)) refuse(part);
   }
   if (!map.params("params").empty()) refuse("params");
@@ -96,6 +96,15 @@ int64_t read_tokens(const YamlMap& map, const char* key) {
   require(error == std::errc() && end == text->data() + text->size() && tokens >= 1, Kind::config,
           "{}: {} = {}, need a whole number >= 1", map.where(key), key, *text);
   return tokens;
+}
+
+/// false where the key is absent.
+bool read_flag(const YamlMap& map, const char* key) {
+  const auto text = map.optional_text(key);
+  if (!text) return false;
+  require(*text == "true" || *text == "false", Kind::config, "{}: {} = {}, need true or false",
+          map.where(key), key, *text);
+  return *text == "true";
 }
 
 constexpr std::pair<std::string_view, WindowPositions> kWindowPositions[] = {
@@ -131,6 +140,7 @@ void read_parts(const YamlMap& map, Method& method) {
   method.allocator_name = map.text("allocator");
   method.selector_name = map.optional_text("selector").value_or("top");
   method.compactor_name = map.optional_text("compactor").value_or("gather");
+  method.is_on_policy = read_flag(map, "on_policy");
   method.chunk_tokens = read_tokens(map, "chunk_tokens");
   read_window(map, method);
   method.params = map.params("params");
@@ -140,11 +150,22 @@ void read_parts(const YamlMap& map, Method& method) {
   at_place(map.where("compactor"), [&] { find_compactor(method.compactor_name); });
 }
 
+void check_on_policy(const YamlMap& map, const Method& method) {
+  const Needs needs = method.needs();
+  require(needs.repeat_queries + needs.study_queries > 0, Kind::config,
+          "{}: on_policy, but method {} has no queries of tokens behind the prompt: need "
+          "reference_queries: repeat, study or repeat+study",
+          map.where("on_policy"), method.name);
+  require(method.chunk_tokens == 0 && method.window_tokens == 0, Kind::config,
+          "{}: on_policy with chunk_tokens or window_tokens, need the whole prompt at once",
+          map.where("on_policy"));
+}
+
 Method read_method(const fs::path& file) {
   const YamlMap map = YamlMap::load(file);
   map.require_only({"name", "summary", "paper", "scorer", "allocator", "selector", "compactor",
-                    "chunk_tokens", "window_tokens", "window_positions", "rewrite", "selection",
-                    "params"});
+                    "on_policy", "chunk_tokens", "window_tokens", "window_positions", "rewrite",
+                    "selection", "params"});
   Method method;
   method.name = map.text("name");
   method.summary = map.text("summary");
@@ -164,6 +185,7 @@ Method read_method(const fs::path& file) {
           "{}: chunk_tokens, but method {} looks at the whole prompt; only methods of reference "
           "queries can be chunked",
           map.where("chunk_tokens"), method.name);
+  if (method.is_on_policy) check_on_policy(map, method);
   return method;
 }
 
@@ -267,6 +289,7 @@ std::string Method::resolved() const {
   if (scorer == nullptr) return text;
   text += fmt::format("scorer: {}\nallocator: {}\nselector: {}\ncompactor: {}\n", scorer_name,
                       allocator_name, selector_name, compactor_name);
+  if (is_on_policy) text += "on_policy: true\n";
   if (chunk_tokens > 0) text += fmt::format("chunk_tokens: {}\n", chunk_tokens);
   if (is_windowed()) {
     text += fmt::format("window_tokens: {}\nwindow_positions: {}\n", window_tokens,

@@ -128,7 +128,8 @@ struct Compressor::Impl {
     if (method.chunk_tokens == 0) {
       const auto counts = allocate(method, tokens(), budget_tokens, scores_of(method),
                                    allocator_measures(method));  // [layers, kv_heads]
-      cut_whole(method, counts, kept, layers);
+      const auto how = method.is_on_policy ? &Impl::cut_on_policy : &Impl::cut_whole;
+      (this->*how)(method, counts, kept, layers);
     } else {
       cut_chunks(method, budget_tokens, kept, layers);
     }
@@ -174,9 +175,82 @@ struct Compressor::Impl {
             false};
   }
 
+  void cut_on_policy(const Method& method, const at::Tensor& counts, std::vector<KeepSet>& kept,
+                     std::vector<CompactLayer>& layers);
   void cut_chunks(const Method& method, int64_t budget_tokens, std::vector<KeepSet>& kept,
                   std::vector<CompactLayer>& layers);
 };
+
+namespace {
+
+/// The texts of a prompt whose queries a method matches with, fed behind it all at once.
+class ReferencePass {
+ public:
+  ReferencePass(const Prefilled& prompt, const Needs& needs) {
+    caches_.reserve(prompt.reference_texts.size());  // feeds point into it
+    int64_t repeated = 0, studied = 0;
+    for (const auto& text : prompt.reference_texts) {
+      const bool is_repeat = text.source == &LayerStatistics::repeat_queries;
+      const int64_t count = is_repeat ? needs.repeat_queries : needs.study_queries;
+      if (count == 0) continue;
+      int64_t& first = is_repeat ? repeated : studied;
+      const auto size = static_cast<int64_t>(text.ids.size());
+      caches_.push_back(prompt.cache.sealed(size));
+      feeds_.push_back({text.ids, &caches_.back()});
+      samples_.push_back({text.source, first, count});
+      first += size;
+    }
+  }
+
+  bool is_empty() const { return feeds_.empty(); }
+
+  /// @param replace  (layer, statistics with the queries of this pass) -> CompactLayer
+  template <class Replace>
+  void run(const Model& model, const Replace& replace) {
+    model.forward_together(feeds_, [&](int64_t layer, std::span<const at::Tensor> queries) {
+      LayerStatistics statistics;
+      for (size_t i = 0; i < samples_.size(); ++i) {
+        const auto& [source, first, count] = samples_[i];
+        (statistics.*source).add(queries[i], first, count);
+      }
+      const CompactLayer matched = replace(layer, statistics);
+      for (auto& cache : caches_) cache.replace_prefix(layer, matched);
+    });
+  }
+
+ private:
+  struct Sample {
+    ReferenceQueries LayerStatistics::*source;
+    int64_t first;  ///< position in the stream of its source
+    int64_t count;  ///< drawn at most
+  };
+  std::vector<CompactCache> caches_;
+  std::vector<Feed> feeds_;
+  std::vector<Sample> samples_;
+};
+
+}  // namespace
+
+/// The reference texts are fed once more: at each layer their queries, which saw what was made of
+/// the layers before, are what it is matched with, and they attend to what is made of it. Context
+/// queries and the split of the budget stay those of the full cache.
+void Compressor::Impl::cut_on_policy(const Method& method, const at::Tensor& counts,
+                                     std::vector<KeepSet>& kept,
+                                     std::vector<CompactLayer>& layers) {
+  ReferencePass pass(prompt, method.needs());
+  if (pass.is_empty()) return cut_whole(method, counts, kept, layers);
+  const auto& layer_measures = selector_measures(method);
+  pass.run(model, [&](int64_t layer, const LayerStatistics& seen) {
+    LayerView own = view(layer, method.needs().window_tokens);
+    own.statistics.repeat_queries = seen.repeat_queries;
+    own.statistics.study_queries = seen.study_queries;
+    kept.emplace_back();
+    layers.push_back(cut_layer(method, own, method.scorer->score(own),
+                               layer_measures[static_cast<size_t>(layer)], counts[layer],
+                               kept.back()));
+    return layers.back();
+  });
+}
 
 /// Each chunk is scored, allocated, selected and compacted as a prompt of its own, then all are put
 /// together: only one chunk's work is held at a time. A chunk's budget is its share of the tokens.

@@ -58,10 +58,9 @@ int64_t statistics_bytes(const ModelConfig& model, const PromptShape& prompt,
   return bytes + static_cast<int64_t>(parts.size()) * score_bytes(model, prompt.tokens);
 }
 
-/// Residual stream, norm, heads and gated product of a chunk of the prompt or of the answers that
-/// variants read together, and the logits of an answer in f32 with their logarithms.
-int64_t activation_bytes(const ModelConfig& model, const PromptShape& prompt) {
-  const int64_t chunk = std::max(kForcedTokens, std::min(prompt.chunk_tokens, prompt.tokens));
+/// Residual stream, norm, heads and gated product of what is fed at once, and the logits of an
+/// answer in f32 with their logarithms.
+int64_t activation_bytes(const ModelConfig& model, const PromptShape& prompt, int64_t chunk) {
   const int64_t heads = (2 * model.heads + 2 * model.kv_heads) * model.head_dim;
   const int64_t numbers = chunk * (3 * model.hidden + heads + 4 * model.intermediate);
   return numbers * prompt.element_bytes + 4 * prompt.tail_tokens * model.vocab * kF32Bytes;
@@ -96,7 +95,14 @@ void add_prompt(const ModelConfig& model, const PromptShape& prompt,
   }
   plan.prompt += (window > 0 ? 1 : 2) * part.tokens * token_bytes(model, part);
   plan.statistics += statistics_bytes(model, part, of_window);
-  plan.activations = std::max(plan.activations, activation_bytes(model, part));
+  // A chunk of the prompt, the answers that variants read together, or all that is read again.
+  int64_t chunk = std::max(kForcedTokens, std::min(part.chunk_tokens, part.tokens));
+  const auto is_on_policy = [](const Variant& v) { return v.method->is_on_policy; };
+  if (std::any_of(of_window.begin(), of_window.end(), is_on_policy)) {
+    chunk = std::max(chunk, part.tokens);
+    plan.prompt += part.tokens * token_bytes(model, part);
+  }
+  plan.activations = std::max(plan.activations, activation_bytes(model, part, chunk));
 }
 
 }  // namespace

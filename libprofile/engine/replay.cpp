@@ -125,6 +125,9 @@ void replay(const Model& model, std::span<const int64_t> ids, const ReplayText& 
     if (has_attention) observers.add(attention);
     if (needs.repeat_queries > 0) observers.add(references);
     model.forward(pass.fed, cache, LogitsWanted::none, &observers);
+    if (needs.repeat_queries > 0) {
+      prompt.reference_texts.push_back({&LayerStatistics::repeat_queries, pass.fed});
+    }
     cache.truncate_tail(0);
   }
 }

@@ -22,8 +22,8 @@ std::string with_words(std::string request, int64_t budget_tokens) {
 
 }  // namespace
 
-std::vector<int64_t> ask(const PromptReader& reader, bool is_chat, const std::string& request,
-                         int64_t answer_tokens, const Prefilled& prompt, LayerObserver* observer) {
+Asked ask(const PromptReader& reader, bool is_chat, const std::string& request,
+          int64_t answer_tokens, const Prefilled& prompt, LayerObserver* observer) {
   const auto& config = reader.model.config();
   const bool has_turns = is_chat && !reader.chat.suffix().empty();
   const std::string turn = has_turns ? reader.chat.suffix() : "\n";  // the model's turn begins
@@ -35,9 +35,11 @@ std::vector<int64_t> ask(const PromptReader& reader, bool is_chat, const std::st
           config.name, prompt.tokens(), fed, kLeastAnswerTokens, config.max_tokens);
   auto cache = prompt.cache.sealed(fed + std::min(answer_tokens, room));
   const auto logits = reader.model.forward(ids, cache, LogitsWanted::last, observer);
-  return generate(reader.model, cache, logits, std::min(answer_tokens, room), {config.stop_ids},
-                  observer)
-      .ids;
+  const auto answer = generate(reader.model, cache, logits, std::min(answer_tokens, room),
+                               {config.stop_ids}, observer);
+  Asked asked{answer.ids, ids};
+  asked.fed.insert(asked.fed.end(), answer.ids.begin(), answer.ids.begin() + answer.steps);
+  return asked;
 }
 
 CompactCache rewrite(const PromptReader& reader, bool is_chat, const Method& method,
@@ -48,7 +50,8 @@ CompactCache rewrite(const PromptReader& reader, bool is_chat, const Method& met
           "format puts first",
           method.name, budget_tokens, lead);
   const auto answer = ask(reader, is_chat, with_words(method.rewrite_request, budget_tokens),
-                          budget_tokens - lead, prompt, nullptr);
+                          budget_tokens - lead, prompt, nullptr)
+                          .answer;
   std::vector<int64_t> ids(prompt.ids.begin(), prompt.ids.begin() + lead);
   ids.insert(ids.end(), answer.begin(), answer.end());
   if (ids.empty()) ids.push_back(prompt.ids.front());  // a model that says nothing

@@ -11,11 +11,16 @@
 
 namespace kvcal {
 
-/// Greedy answer to a request behind a prefilled prompt, without its stop token.
+struct Asked {
+  std::vector<int64_t> answer;  ///< without its stop token
+  std::vector<int64_t> fed;     ///< the request, and of the answer what the model read
+};
+
+/// Greedy answer to a request behind a prefilled prompt.
 /// @param observer  of the request and the answer, or null
 /// @throws Error{input} the model has no room behind the prompt
-std::vector<int64_t> ask(const PromptReader& reader, bool is_chat, const std::string& request,
-                         int64_t answer_tokens, const Prefilled& prompt, LayerObserver* observer);
+Asked ask(const PromptReader& reader, bool is_chat, const std::string& request,
+          int64_t answer_tokens, const Prefilled& prompt, LayerObserver* observer);
 
 /// The answer to the method's rewrite_request, prefilled behind what the chat format puts first.
 /// `{words}` in the request is three quarters of the budget.

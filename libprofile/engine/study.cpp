@@ -67,7 +67,9 @@ void study(const Model& model, const Tokenizer& tokenizer, const ChatFormat& cha
   const PromptReader reader{model, tokenizer, chat};
   // Each is asked as if it was the first.
   const auto answer_to = [&](const std::string& request) {
-    return tokenizer.decode(ask(reader, is_chat, request, plan.answer_tokens, prompt, &observer));
+    auto asked = ask(reader, is_chat, request, plan.answer_tokens, prompt, &observer);
+    prompt.reference_texts.push_back({&LayerStatistics::study_queries, std::move(asked.fed)});
+    return tokenizer.decode(asked.answer);
   };
   for (const auto& request : plan.requests) answer_to(request);
   if (plan.questions.empty()) return;

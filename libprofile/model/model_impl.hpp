@@ -59,7 +59,7 @@ struct Model::Impl {
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
 
   at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
-                                std::span<const Feed> feeds) const;
+                                std::span<const Feed> feeds, const BeforeAttention& before) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, LayerObserver* observer) const;

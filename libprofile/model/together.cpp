@@ -14,13 +14,12 @@
 namespace kvcal {
 
 at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& normed,
-                                           const RopeTable& rope,
-                                           std::span<const Feed> feeds) const {
+                                           const RopeTable& rope, std::span<const Feed> feeds,
+                                           const BeforeAttention& before) const {
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
                        .view({normed.size(0), -1, spec.config.head_dim});
   const auto vectors = split_heads(spec, weights_of, qkv, rope, /*wants_before_rope=*/false);
-  std::vector<CacheLayer> seen;
   std::vector<at::Tensor> own;  // [heads, new, head_dim]
   int64_t first = 0;
   for (const auto& feed : feeds) {
@@ -29,16 +28,21 @@ at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& norm
       return all.narrow(0, first, fresh).transpose(0, 1);
     };
     feed.cache->append(layer, rows(vectors.keys), rows(vectors.values));
-    seen.push_back(feed.cache->layer(layer, fresh));
     own.push_back(rows(vectors.queries));
     first += fresh;
+  }
+  if (before) before(layer, own);
+  std::vector<CacheLayer> seen;
+  for (const auto& feed : feeds) {
+    seen.push_back(feed.cache->layer(layer, static_cast<int64_t>(feed.ids.size())));
   }
   auto outputs = ragged_attention_batch(own, seen, attention_scale());
   for (auto& output : outputs) output = output.transpose(0, 1).flatten(1);
   return project_rows(at::cat(outputs), weights_of.output, weights_of.output_bias);
 }
 
-at::Tensor Model::forward_together(std::span<const Feed> feeds) const {
+at::Tensor Model::forward_together(std::span<const Feed> feeds,
+                                   const BeforeAttention& before) const {
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
   require(!feeds.empty(), Kind::internal, "no sequence to feed, need at least 1");
   std::vector<int64_t> ids;
@@ -49,7 +53,7 @@ at::Tensor Model::forward_together(std::span<const Feed> feeds) const {
   const auto embedded = impl_->embed(ids);  // [all new tokens, hidden]
   const auto rope = impl_->rope_at(feeds, embedded.options());
   const auto attention = [&](int64_t layer, const at::Tensor& normed) {
-    return impl_->attention_together(layer, normed, rope, feeds);
+    return impl_->attention_together(layer, normed, rope, feeds, before);
   };
   const auto hidden = impl_->through_layers(embedded, attention, project_rows);
   for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));

@@ -61,6 +61,50 @@ TEST_F(MatchingEngineTest, ASampleGetsTheSameResultWhateverRunsBesideIt) {
             engine().run("task", sample("a", 12), alone)[1].kl);
 }
 
+/// Gathers the queries of one layer.
+struct QueriesOf : LayerObserver {
+  explicit QueriesOf(int64_t layer_) : layer(layer_) {}
+  void after_attention(const AttentionStep& step) override {
+    if (step.layer == layer) queries.add(step.queries, queries.positions.size(), 1024);
+  }
+  int64_t layer;
+  ReferenceQueries queries;
+};
+
+TEST_F(MatchingEngineTest, OnPolicyALayerIsMatchedWithQueriesThatSawTheCompactedOnesBefore) {
+  const auto prompt = ids(60);
+  auto prefilled = prefill(model_, prompt, matching_.needs());
+  replay(model_, prompt, ReplayText(tokenizer_, chat_, false), matching_.needs(), prefilled);
+  const ProfileFacts facts;
+  Compressor compressor(model_, prefilled, facts, 0);
+  const Method on_policy = load_method("am_on_policy");
+  const auto off = compressor.compress(matching_, 20, 1),
+             on = compressor.compress(on_policy, 20, 1);
+  const auto values = [](const Compression& made, int64_t layer) {
+    return made.cache.layer(layer).prefix.values;
+  };
+  EXPECT_TRUE(at::allclose(values(on, 0), values(off, 0), 1e-3, 1e-4)) << "nothing before it";
+
+  // By hand: the repetition is read over a compacted first layer.
+  ASSERT_EQ(prefilled.reference_texts.size(), 1u);
+  const auto& text = prefilled.reference_texts.front();
+  auto cache = prefilled.cache.sealed(static_cast<int64_t>(text.ids.size()));
+  cache.replace_prefix(0, on.cache.layer(0).prefix);
+  QueriesOf second(1);
+  model_.forward(text.ids, cache, LogitsWanted::none, &second);
+  LayerView view;
+  view.layer = 1;
+  view.keys = prefilled.cache.tail_keys(1), view.values = prefilled.cache.tail_values(1);
+  view.queries = at::empty({config_.heads, 0, config_.head_dim});
+  view.statistics.repeat_queries = second.queries;
+  const auto scores = on_policy.scorer->score(view);
+  const auto keep = select_top(scores, at::full({config_.kv_heads}, 20, at::kLong));
+  const auto expected = on_policy.compactor->compact({view, scores, keep});
+  EXPECT_TRUE(at::equal(on.kept[1].indices, keep.indices));
+  EXPECT_TRUE(at::allclose(values(on, 1), expected.values, 1e-3, 1e-4));
+  EXPECT_FALSE(at::allclose(values(on, 1), values(off, 1), 1e-3, 1e-4)) << "another policy";
+}
+
 TEST_F(MatchingEngineTest, OneChunkIsNoChunkAndSeveralKeepTheBudget) {
   Method chunked = matching_;
   const auto prompt = ids(60);

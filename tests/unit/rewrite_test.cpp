@@ -24,7 +24,7 @@ TEST_F(RewriteTest, WhatIsReadIsTheModelsOwnAnswer) {
   const auto prompt = prefill(model_, ids, Needs{});
   Method plain = summary_;
   plain.rewrite_request = "Sum up.";
-  const auto answer = ask(reader_, false, plain.rewrite_request, 4, prompt, nullptr);
+  const auto answer = ask(reader_, false, plain.rewrite_request, 4, prompt, nullptr).answer;
   ASSERT_FALSE(answer.empty());
   const auto cache = rewrite(reader_, false, plain, 4, prompt);
   const auto read = prefill(model_, answer, Needs{}).cache.sealed(0);

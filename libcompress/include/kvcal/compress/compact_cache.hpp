@@ -84,6 +84,9 @@ class CompactCache {
   at::Tensor tail_keys(int64_t layer) const;
   at::Tensor tail_values(int64_t layer) const;
 
+  /// Puts other entries under one layer. They stand for as many original tokens.
+  void replace_prefix(int64_t layer, CompactLayer prefix);
+
   /// Same prefix (shared memory), empty tail with its own room: one per variant, question or
   /// answer.
   CompactCache fork(int64_t tail_capacity) const;

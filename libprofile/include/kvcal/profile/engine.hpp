@@ -47,6 +47,12 @@ PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
 /// Statistics as they stood after some tokens of a prefill (prefill_statistics.hpp).
 struct PrefillSnapshots;
 
+/// Tokens that were fed behind a prompt, and the sample that their queries belong to.
+struct ReferenceText {
+  ReferenceQueries LayerStatistics::*source;
+  std::vector<int64_t> ids;
+};
+
 /// A prompt after its prefill: entries, what the methods asked for, and the logits of its last
 /// token.
 struct Prefilled {
@@ -60,6 +66,8 @@ struct Prefilled {
   Needs needs = {};           ///< what was gathered
   at::Tensor sentences = {};  ///< [tokens] i64, see LayerView; undefined unless it was asked for
   std::shared_ptr<const PrefillSnapshots> snapshots = nullptr;  ///< where a next prompt can start
+  /// What was fed behind the prompt for the sake of reference queries.
+  std::vector<ReferenceText> reference_texts = {};
 
   int64_t tokens() const { return cache.tail_tokens(); }
 };

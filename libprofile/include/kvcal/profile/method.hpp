@@ -36,6 +36,8 @@ struct Method {
   ParamMap params;
   std::string selection;  ///< takes its parts from this selection of the profile; empty: from YAML
   /// Tokens that are compacted by themselves, one chunk after the other; 0: the whole prompt.
+  /// Each layer is matched with queries that saw what was made of the layers before it.
+  bool is_on_policy = false;
   int64_t chunk_tokens = 0;
   /// Tokens that are prefilled and compacted by themselves, so that no more are ever held whole;
   /// 0: the whole prompt is prefilled.

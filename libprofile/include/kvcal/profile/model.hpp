@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -88,6 +89,9 @@ struct Feed {
   CompactCache* cache = nullptr;
 };
 
+/// @param queries  of each sequence that is fed, [heads, new, head_dim] after RoPE
+using BeforeAttention = std::function<void(int64_t layer, std::span<const at::Tensor> queries)>;
+
 /// One sequence of a batched decode step.
 struct DecodeRow {
   int64_t id = 0;  ///< token fed at cache->next_position()
@@ -131,8 +135,11 @@ class Model {
   /// Feeds several sequences at once, whole: their rows share one pass over the weights. A
   /// sequence's rows have the same bits whatever the others are.
   ///
+  /// @param before  called before each layer's attention, or null; may put another prefix under
+  ///                that layer of the caches
   /// @return  [all new tokens, hidden] after the last norm, sequence after sequence
-  at::Tensor forward_together(std::span<const Feed> feeds) const;
+  at::Tensor forward_together(std::span<const Feed> feeds,
+                              const BeforeAttention& before = nullptr) const;
 
   /// Logits of rows that forward_together gave; separate, since a row of them is much larger.
   /// @param hidden  [rows, hidden]
