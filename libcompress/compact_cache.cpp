@@ -137,6 +137,11 @@ CompactCache CompactCache::branch(int64_t tail_capacity) const {
   return copy;
 }
 
+CompactCache CompactCache::with_own_entries() && {
+  for (auto& layer : prefix_) layer = layer.with_own_entries();
+  return std::move(*this);
+}
+
 CompactCache CompactCache::sealed(int64_t tail_capacity, int64_t tokens) const {
   require(original_tokens_ == 0, Kind::internal, "only a freshly prefilled cache can be sealed");
   require(tokens >= 0 && tokens <= tail_tokens_, Kind::internal, "cannot seal {} tokens of {}",

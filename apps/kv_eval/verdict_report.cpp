@@ -20,10 +20,11 @@ std::string spread(double low, double high, int digits) {
 
 std::string latency_table(const std::vector<LatencyRecord>& records) {
   Table table({"<task", "<variant alone", "<visibility", "prompt", "first token s", "of repeats",
-               "tok/s", "of repeats", "n", "kept", "peak memory"});
+               "compaction s", "tok/s", "of repeats", "n", "kept", "peak memory"});
   for (const auto& r : records) {
     table.add({r.task, variant_name(r), r.visibility, std::to_string(r.prompt_tokens),
                fmt::format("{:.3f}", r.ttft_s), spread(r.ttft_min_s, r.ttft_max_s, 3),
+               std::isnan(r.compact_s) ? "-" : fmt::format("{:.3f}", r.compact_s),
                fmt::format("{:.1f}", r.tokens_per_s),
                spread(r.tokens_per_s_min, r.tokens_per_s_max, 1), std::to_string(r.repeats),
                format_bytes(static_cast<double>(r.kept_bytes)),

@@ -22,11 +22,12 @@ double seconds_since(Clock::time_point start) {
 /// A cache ready to answer, and the logits of the last token before it.
 struct Ready {
   CompactCache cache;
-  at::Tensor logits;  // [1, vocab] f32
+  at::Tensor logits;     // [1, vocab] f32
+  double compact_s = 0;  // between prefill and question
 };
 
 struct Repeat {
-  double ttft_s = 0, tokens_per_s = 0, peak_bytes = 0;
+  double ttft_s = 0, compact_s = 0, tokens_per_s = 0, peak_bytes = 0;
   int64_t kept_bytes = 0;
 };
 
@@ -54,6 +55,7 @@ class Measurement {
     repeat.kept_bytes = ready.cache.prefix_bytes();
     // The first token is chosen within `generate`, from logits that are there: microseconds.
     repeat.ttft_s = seconds_since(start);
+    repeat.compact_s = ready.compact_s;
     const auto generation =
         generate(bench_.model, ready.cache, ready.logits, options_.new_tokens + 1, {});
     repeat.tokens_per_s = static_cast<double>(generation.steps) / generation.seconds;
@@ -64,6 +66,7 @@ class Measurement {
  private:
   /// The prefilled prompt is freed when this returns, as a server would.
   Ready prepare() const {
+    const auto start = Clock::now();
     const PromptReader reader{bench_.model, bench_.tokenizer, bench_.chat};
     Context context(reader, bench_.facts, prompt_.context, sample_.chat, seed_);
     const std::span<const Variant> alone(&variant_, 1);
@@ -71,9 +74,10 @@ class Measurement {
     context.gather();
     context.prefill_windows(alone);
     const auto tail = static_cast<int64_t>(prompt_.question.size()) + options_.new_tokens + 1;
-    auto compression = context.compress(variant_, tail);
-    Ready ready{std::move(compression.cache),
+    // A sweep's variants share the prompt's entries; here they have to go.
+    Ready ready{context.compress(variant_, tail).cache.with_own_entries(),
                 context.whole() ? context.whole()->last_logits : at::Tensor()};
+    ready.compact_s = seconds_since(start) - context.prefill_seconds(variant_);
     if (!prompt_.question.empty()) {
       ready.logits = bench_.model.forward(prompt_.question, ready.cache, LogitsWanted::last);
     }
@@ -121,6 +125,7 @@ LatencyRecord measure_latency(const LatencyBench& bench, const std::string& task
   record.kept_bytes = repeats.front().kept_bytes;
   const Spread ttft = spread_of(repeats, &Repeat::ttft_s);
   record.ttft_min_s = ttft.least, record.ttft_s = ttft.middle, record.ttft_max_s = ttft.most;
+  record.compact_s = spread_of(repeats, &Repeat::compact_s).middle;
   const Spread speed = spread_of(repeats, &Repeat::tokens_per_s);
   record.tokens_per_s_min = speed.least, record.tokens_per_s = speed.middle;
   record.tokens_per_s_max = speed.most;

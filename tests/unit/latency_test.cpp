@@ -40,6 +40,8 @@ TEST_F(LatencyTest, CountsTheKeptBytesAndOrdersItsRepeats) {
     EXPECT_GT(record.ttft_min_s, 0);
     EXPECT_LE(record.ttft_min_s, record.ttft_s);
     EXPECT_LE(record.ttft_s, record.ttft_max_s);
+    EXPECT_GT(record.compact_s, 0);
+    EXPECT_LT(record.compact_s, record.ttft_max_s);
     EXPECT_GT(record.tokens_per_s_min, 0);
     EXPECT_LE(record.tokens_per_s_min, record.tokens_per_s_max);
   }

@@ -94,6 +94,9 @@ class CompactCache {
   /// Same prefix (shared memory) and a copy of the tail, with room for `tail_capacity` tokens.
   CompactCache branch(int64_t tail_capacity) const;
 
+  /// The same with a prefix in memory of its own (CompactLayer::with_own_entries).
+  CompactCache with_own_entries() &&;
+
   /// The prefilled prompt (empty prefix, tail only) as an uncut prefix; no copy when the tail is
   /// full.
   CompactCache sealed(int64_t tail_capacity) const { return sealed(tail_capacity, tail_tokens_); }
