@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One JSON object of a model's config.json with its place, for errors that name key, value and need.
+// One JSON object of a model's config.json with its place, for errors that name key, value and
+// need.
 #pragma once
 
 #include <cstdint>
