@@ -191,8 +191,9 @@ Method SearchSpace::method(const Choice& choice, const std::string& name) const 
   }
   for (const auto& [field, entry] : fixed_) {
     const auto fields = find_allocator(method.allocator_name).fields();
-    const bool is_known = std::any_of(fields.begin(), fields.end(),
-                                      [&](const FieldInfo& info) { return info.name == field; });
+    const bool is_known =
+        std::any_of(fields.begin(), fields.end(),
+                    [&key = field](const FieldInfo& info) { return info.name == key; });
     if (is_known) method.params[field] = entry;
   }
   make_parts(method);

@@ -12,16 +12,16 @@
 
 namespace kvcal {
 namespace {
-using nlohmann::json;
 
-json all_cases() {
-  json cases = json::parse(std::ifstream(test::test_file("parity/chat_format/cases.json")));
+nlohmann::json all_cases() {
+  nlohmann::json cases =
+      nlohmann::json::parse(std::ifstream(test::test_file("parity/chat_format/cases.json")));
   cases.erase("library");
   return cases;
 }
 
 TEST(ChatFormatParity, AWrappedMessageIsWhatTheModelsTemplateRenders) {
-  const json families = all_cases();
+  const nlohmann::json families = all_cases();
   for (const auto& [name, cases] : families.items()) {
     const auto format = ChatFormat::named(name);
     ASSERT_GE(cases.size(), 5u);
@@ -34,7 +34,7 @@ TEST(ChatFormatParity, AWrappedMessageIsWhatTheModelsTemplateRenders) {
 }
 
 TEST(ChatFormatParity, EveryFormatOfATemplateHasCases) {
-  json cases = all_cases();
+  nlohmann::json cases = all_cases();
   cases["plain"] = "has no template";
   for (const auto& file : std::filesystem::directory_iterator(resource("configs/models"))) {
     EXPECT_TRUE(cases.contains(file.path().stem().string())) << file.path();
@@ -44,7 +44,7 @@ TEST(ChatFormatParity, EveryFormatOfATemplateHasCases) {
 /// The tokenizer.json of 2024 with what the published one has since: white space prepended to the
 /// first piece of text alone, and not after a special token.
 std::filesystem::path with_metaspace(const std::filesystem::path& file) {
-  json tokenizer = json::parse(std::ifstream(file));
+  nlohmann::json tokenizer = nlohmann::json::parse(std::ifstream(file));
   tokenizer["normalizer"] = nullptr;
   tokenizer["pre_tokenizer"] = {{"type", "Metaspace"},
                                 {"replacement", "\u2581"},
@@ -60,7 +60,7 @@ TEST(ChatFormatParity, MistralsIdsAreThoseOfItsOwnLibrary) {
   KVCAL_SKIP_IF_ABSENT(file, "third-party mistral_v3");
   const auto format = ChatFormat::named("mistral_v3");
   const auto tokenizer = Tokenizer::load(with_metaspace(file));
-  const json families = all_cases();
+  const nlohmann::json families = all_cases();
   for (const auto& expected : families.at("mistral_v3")) {
     const auto text = format.wrap(expected.at("message").get<std::string>());
     EXPECT_EQ(tokenizer.encode(text, format.adds_special_tokens()),
