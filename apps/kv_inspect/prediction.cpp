@@ -58,8 +58,8 @@ std::vector<std::string> predict_row(const PredictionFlags& flags, const ModelCo
       needs(sweep.least())};
   if (device == nullptr) return cells;
   const auto whole = predict_durations(config, prompt, sweeps.all, *device, false);
-  for (const double seconds : {whole.prefill, decode_seconds(config, element, 1, tokens, *device),
-                               whole.total()}) {
+  for (const double seconds :
+       {whole.prefill, decode_seconds(config, element, 1, tokens, *device), whole.total()}) {
     cells.push_back(format_seconds(seconds));
   }
   return cells;

@@ -19,9 +19,10 @@ namespace kvcal {
 namespace {
 
 constexpr int64_t kChunkTokens = ModelOptions().prefill_chunk_tokens;
-constexpr int64_t kSeenTokens = 4096;  // by the last token of the chunk
-constexpr int64_t kBatchRows = 32;     // variants that decode together
+constexpr int64_t kSeenTokens = 4096;               // by the last token of the chunk
+constexpr int64_t kBatchRows = 32;                  // variants that decode together
 constexpr int64_t kStreamBytes = int64_t{1} << 28;  // beyond any cache
+constexpr double kScale = 0.1;                      // of logits: no cost depends on it
 constexpr double kLeastSeconds = 0.25;              // of repeats, whose mean counts
 
 /// The mean, not the least: beside other work a run takes what it gets.
@@ -91,14 +92,27 @@ double product_flops(
          });
 }
 
-double attention_flops(const ModelConfig& model, const at::TensorOptions& options) {
-  const auto queries = at::rand({model.heads, kChunkTokens, model.head_dim}, options);
-  const auto keys = at::rand({model.kv_heads, kSeenTokens, model.head_dim}, options);
-  const auto values = at::rand_like(keys);
-  const int64_t pairs = kChunkTokens * kSeenTokens - kChunkTokens * (kChunkTokens - 1) / 2;
-  const double flop = 4.0 * static_cast<double>(model.heads * model.head_dim * pairs);
-  return flop / mean_seconds([&] { causal_attention(queries, keys, values, 0.1); });
-}
+/// A chunk that sees kSeenTokens: what attention of it, and sums over its columns, do in a second.
+struct ChunkAttention {
+  const ModelConfig& model;
+  at::TensorOptions options;
+  at::Tensor queries = at::rand({model.heads, kChunkTokens, model.head_dim}, options);
+  at::Tensor keys = at::rand({model.kv_heads, kSeenTokens, model.head_dim}, options);
+  at::Tensor values = at::rand({model.kv_heads, kSeenTokens, model.head_dim}, options);
+  at::Tensor sums = at::zeros({model.heads, kSeenTokens}, at::kFloat);
+
+  /// Of queries with keys.
+  double flop() const {
+    const int64_t pairs = kChunkTokens * kSeenTokens - kChunkTokens * (kChunkTokens - 1) / 2;
+    return 2.0 * static_cast<double>(model.heads * model.head_dim * pairs);
+  }
+  double attention_flops() const {
+    return 2 * flop() / mean_seconds([&] { causal_attention(queries, keys, values, kScale); });
+  }
+  double column_flops() {
+    return flop() / mean_seconds([&] { add_column_sums(queries, keys, kScale, sums); });
+  }
+};
 
 /// Of a decode step of one sequence, besides products; at this size it is starting the kernels that
 /// takes the time.
@@ -110,12 +124,13 @@ double layer_seconds(const ModelConfig& model, const at::TensorOptions& options)
     between.run();
     cache.append(0, entries, entries);
     const std::vector<CacheLayer> seen{cache.layer(0, 1)};
-    ragged_attention_batch(between.heads().narrow(1, 0, model.heads), seen, 0.1);
+    ragged_attention_batch(between.heads().narrow(1, 0, model.heads), seen, kScale);
   });
 }
 
 /// Layers enough that no cache holds them.
-std::vector<at::Tensor> streamed_weights(const ModelConfig& model, const at::TensorOptions& options) {
+std::vector<at::Tensor> streamed_weights(const ModelConfig& model,
+                                         const at::TensorOptions& options) {
   std::vector<at::Tensor> weights;
   for (int64_t total = 0; total < kStreamBytes;) {
     for (auto& weight : layer_weights(model, options)) {
@@ -137,10 +152,12 @@ Device measure_cpu(const ModelConfig& model, int64_t element_bytes) {
   Device device;
   device.name = "this machine";
   BetweenProducts between(model, kChunkTokens, options);
-  device.matrix_flops = product_flops(layer_weights(model, options), kChunkTokens, at_once,
-                                      [&] { between.run(); });
+  device.matrix_flops =
+      product_flops(layer_weights(model, options), kChunkTokens, at_once, [&] { between.run(); });
   device.row_flops = product_flops(streamed, kBatchRows, by_row);
-  device.attention_flops = attention_flops(model, options);
+  ChunkAttention attention{model, options};
+  device.attention_flops = attention.attention_flops();
+  device.column_flops = attention.column_flops();
   // Of one row, two operations for each weight: that is the time its bytes take.
   device.bytes_per_second =
       product_flops(streamed, 1, by_row) / 2 * static_cast<double>(element_bytes);

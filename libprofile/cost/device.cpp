@@ -13,7 +13,8 @@ namespace kvcal {
 namespace fs = std::filesystem;
 namespace {
 
-/// A file of configs/devices: what the datasheet says, and what share of it a run is taken to reach.
+/// A file of configs/devices: what the datasheet says, and what share of it a run is taken to
+/// reach.
 struct Datasheet {
   double memory_gib = 0;
   double bandwidth_gb_s = 0;
@@ -30,9 +31,11 @@ struct Datasheet {
     v.field("bandwidth_gb_s", bandwidth_gb_s, at_least(1), "of that memory, 1e9 bytes a second");
     v.field("matrix_tflop_s", matrix_tflop_s, at_least(0.001), "dense, 2-byte numbers, f32 sums");
     v.field("matrix_f32_tflop_s", matrix_f32_tflop_s, at_least(0.001), "the same of f32");
-    v.field("bandwidth_share", bandwidth_share, between(0.001, 1), "of the bandwidth, that is reached");
+    v.field("bandwidth_share", bandwidth_share, between(0.001, 1),
+            "of the bandwidth, that is reached");
     v.field("matrix_share", matrix_share, between(0.001, 1), "of the operations, in linear layers");
-    v.field("attention_share", attention_share, between(0.001, 1), "of the operations, in attention");
+    v.field("attention_share", attention_share, between(0.001, 1),
+            "of the operations, in attention");
     v.field("layer_us", layer_us, at_least(0), "of a layer in a decode step, to start its kernels");
   }
 };
@@ -79,7 +82,7 @@ Device load_device(std::string_view spec, int64_t element_bytes) {
   device.name = map.text("name");
   device.memory_bytes = static_cast<int64_t>(sheet.memory_gib * (1 << 30));
   device.matrix_flops = device.row_flops = flops * sheet.matrix_share;
-  device.attention_flops = flops * sheet.attention_share;
+  device.attention_flops = device.column_flops = flops * sheet.attention_share;
   device.bytes_per_second = 1e9 * sheet.bandwidth_gb_s * sheet.bandwidth_share;
   device.layer_seconds = 1e-6 * sheet.layer_us;
   return device;

@@ -16,9 +16,14 @@ double head_numbers(const ModelConfig& model) {
   return static_cast<double>(model.vocab * model.hidden);
 }
 
-/// Products of queries with keys and of probabilities with values, `pairs` of each head.
+/// Products of queries with keys, `pairs` of each head.
+double key_flop(const ModelConfig& model, double pairs) {
+  return 2.0 * static_cast<double>(model.layers * model.heads * model.head_dim) * pairs;
+}
+
+/// With those of probabilities with values.
 double attention_flop(const ModelConfig& model, double pairs) {
-  return 4.0 * static_cast<double>(model.layers * model.heads * model.head_dim) * pairs;
+  return 2 * key_flop(model, pairs);
 }
 
 /// `tokens` through all linear layers, weights read once for each chunk.
@@ -41,12 +46,12 @@ double statistics_seconds(const ModelConfig& model, const PromptShape& prompt, c
                           const Device& device) {
   const auto tokens = static_cast<double>(prompt.tokens);
   double seconds = 0;
-  if (needs.column_sums)
-    seconds += attention_flop(model, causal_pairs(tokens)) / 2 / device.attention_flops;
+  if (needs.column_sums) seconds += key_flop(model, causal_pairs(tokens)) / device.column_flops;
   if (needs.replay || needs.replay_weighted) {
     const double pairs = tokens * tokens + causal_pairs(static_cast<double>(prompt.chunk_tokens));
     seconds += linear_seconds(model, prompt, tokens, device) +
-               1.5 * attention_flop(model, pairs) / device.attention_flops;
+               attention_flop(model, pairs) / device.attention_flops +
+               key_flop(model, pairs) / device.column_flops;
   }
   return seconds;
 }
@@ -68,11 +73,12 @@ double prefill_seconds(const ModelConfig& model, const PromptShape& prompt, cons
          last_logits / device.bytes_per_second;
 }
 
-double decode_seconds(const ModelConfig& model, int64_t element_bytes, int64_t rows, int64_t entries,
-                      const Device& device) {
+double decode_seconds(const ModelConfig& model, int64_t element_bytes, int64_t rows,
+                      int64_t entries, const Device& device) {
   const double numbers = layer_numbers(model) + head_numbers(model);
-  const double linear = std::max(2 * static_cast<double>(rows) * numbers / device.row_flops,
-                                 numbers * static_cast<double>(element_bytes) / device.bytes_per_second);
+  const double linear =
+      std::max(2 * static_cast<double>(rows) * numbers / device.row_flops,
+               numbers * static_cast<double>(element_bytes) / device.bytes_per_second);
   const auto seen = static_cast<double>(entries);
   const auto bytes =
       seen * static_cast<double>(model.layers * model.kv_heads * model.entry_bytes(element_bytes));

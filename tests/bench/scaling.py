@@ -65,8 +65,9 @@ def measure(arguments, model, length, idle_bytes, folder):
     full = next(cell for cell in json.loads(output)["cells"] if cell["method"] == "full")
     tokens, used = int(full["budget_tokens"]), peak - idle_bytes
     decoding = NEW_TOKENS / full["decode_tokens_per_s"] * (1 if arguments.methods == "full" else arguments.variants)
+    prefill = expected["prefill"] + expected["statistics"]
     columns = [f"{used / (1 << 20):8.0f} MiB ({used / expected['memory.in_all']:.2f})",
-               f"{full['prefill_s']:8.2f} s ({full['prefill_s'] / expected['prefill']:.2f})",
+               f"{full['prefill_s']:8.2f} s ({full['prefill_s'] / prefill:.2f})",
                f"{1000 * decoding / NEW_TOKENS:8.1f} ms ({decoding / expected['decoding']:.2f})"]
     print(f"{model.name:24} {tokens:7} " + " ".join(f"{column:>22}" for column in columns), flush=True)
     return tokens, used

@@ -67,6 +67,7 @@ TEST(Device, ThisMachineIsMeasuredAtTheModelsShapes) {
   EXPECT_GT(device.matrix_flops, 1e6);
   EXPECT_LT(device.matrix_flops, 1e16);
   EXPECT_GT(device.attention_flops, 1e6);
+  EXPECT_GT(device.column_flops, 1e6);
   EXPECT_GT(device.row_flops, 1e6);
   EXPECT_GT(device.bytes_per_second, 1e7);
   EXPECT_LT(device.bytes_per_second, 1e13);

@@ -18,6 +18,7 @@ struct Device {
   int64_t memory_bytes = 0;     ///< 0: unknown
   double matrix_flops = 0;      ///< per second, layers of a prefill but for their attention
   double attention_flops = 0;   ///< per second, causal attention of a prefill
+  double column_flops = 0;      ///< per second, queries times keys for sums over columns
   double row_flops = 0;         ///< per second, linear layers of few rows (a decode step)
   double bytes_per_second = 0;  ///< weights and entries that a decode step reads
   double layer_seconds = 0;     ///< of a decode step in one layer, whatever its size

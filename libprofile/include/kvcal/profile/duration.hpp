@@ -24,8 +24,8 @@ struct Durations {
 double prefill_seconds(const ModelConfig& model, const PromptShape& prompt, const Device& device);
 
 /// One token fed to each of `rows` sequences that hold `entries` tokens together.
-double decode_seconds(const ModelConfig& model, int64_t element_bytes, int64_t rows, int64_t entries,
-                      const Device& device);
+double decode_seconds(const ModelConfig& model, int64_t element_bytes, int64_t rows,
+                      int64_t entries, const Device& device);
 
 Durations predict_durations(const ModelConfig& model, const PromptShape& prompt,
                             std::span<const Variant> variants, const Device& device,
