@@ -18,7 +18,7 @@
 namespace kvcal {
 namespace {
 
-constexpr int64_t kChunkTokens = ModelOptions().prefill_chunk_tokens;
+const int64_t kChunkTokens = ModelOptions().prefill_chunk_tokens;
 constexpr int64_t kSeenTokens = 4096;               // by the last token of the chunk
 constexpr int64_t kBatchRows = 32;                  // variants that decode together
 constexpr int64_t kStreamBytes = int64_t{1} << 28;  // beyond any cache
