@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "kv_inspect/commands.hpp"
@@ -20,14 +21,19 @@ namespace {
 /// What the directory holds beside config.json, which alone suffices for a prediction.
 void add_files(const PredictionFlags& flags, const ModelConfig& config, Table& facts) {
   const std::filesystem::path directory = flags.directory;
-  if (!std::filesystem::exists(directory / "tokenizer.json")) {
-    facts.add({"tokenizer", "none here: config.json alone"});
-    return;
+  const auto has = [&](const char* file) { return std::filesystem::exists(directory / file); };
+  const bool has_tokenizer = has("tokenizer.json");
+  const bool has_weights = has("model.safetensors") || has("model.safetensors.index.json");
+  if (has_tokenizer) {
+    facts.add({"tokenizer", fmt::format("{} ids", Tokenizer::load(directory).vocab_size())});
+    facts.add({"chat format", ChatFormat::for_model(directory, config).name()});
   }
-  const auto tokenizer = Tokenizer::load(directory);
-  facts.add({"tokenizer", fmt::format("{} ids", tokenizer.vocab_size())});
-  facts.add({"chat format", ChatFormat::for_model(directory, config).name()});
-  facts.add({"sha256 of weights", identify_model(directory, config).weights_sha256});
+  if (has_tokenizer && has_weights)
+    facts.add({"sha256 of weights", identify_model(directory, config).weights_sha256});
+  if (!has_tokenizer || !has_weights)
+    facts.add({"not here", has_tokenizer ? "weights"
+                           : has_weights ? "tokenizer"
+                                         : "tokenizer, weights"});
 }
 
 std::string fact_table(const PredictionFlags& flags, const ModelConfig& config) {
@@ -64,6 +70,7 @@ std::string fact_table(const PredictionFlags& flags, const ModelConfig& config) 
 /// Without --length: a few that the model takes.
 void check_lengths(const ModelConfig& config, PredictionFlags& flags) {
   if (flags.lengths.empty()) {
+    flags.new_tokens = std::min(flags.new_tokens, config.max_tokens / 2);
     for (const int64_t tokens : {int64_t{1024}, int64_t{4096}}) {
       if (tokens < config.max_tokens) flags.lengths.push_back(tokens);
     }
