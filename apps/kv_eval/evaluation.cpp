@@ -155,6 +155,18 @@ void check_flags(const EvalFlags& flags) {
   if (!flags.shared.output.empty()) check_output(flags.shared.output, output_mode(flags.shared));
 }
 
+/// Other devices are asked of kv-inspect model --device.
+std::string describe_run(const EvalFlags& flags, const EvalPlan& plan, const Session& session) {
+  const ModelConfig& config = session.config();
+  const int64_t element_bytes = session.element_bytes();
+  std::optional<Durations> time;
+  if (flags.shared.device == "cpu") {
+    time = predict_durations(plan, config, element_bytes, measure_cpu(config, element_bytes),
+                             !flags.skips_fidelity);
+  }
+  return describe_plan(plan, config, element_bytes, time);
+}
+
 }  // namespace
 
 int evaluate(const EvalFlags& flags, const CLI::App& app) {
@@ -170,7 +182,7 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
   plan_samples(flags, session, *plan);
   const std::string resolved = plan->resolved(resolved_flags(app));
   if (flags.shared.is_dry_run) {
-    print_result(resolved + describe_plan(*plan, session.config(), session.element_bytes()));
+    print_result(resolved + describe_run(flags, *plan, session));
     return kDone;
   }
   // Without --output the shards lie under a scratch name and go at the end.

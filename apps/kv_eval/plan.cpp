@@ -157,8 +157,9 @@ void check_samples(const EvalFlags& flags, const Session& session,
         }
         const auto seen = static_cast<int64_t>(prompt.context.size());
         plan.longest_prompt = std::max(plan.longest_prompt, seen);
-        plan.longest_tail =
-            std::max(plan.longest_tail, prompt.total() + sample.max_new_tokens - seen);
+        const int64_t tail = prompt.total() + sample.max_new_tokens - seen;
+        plan.longest_tail = std::max(plan.longest_tail, tail);
+        plan.shapes.push_back({parse_visibility(visibility), {seen, tail}});
       }
     }
   }
@@ -208,6 +209,24 @@ MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_
   shape.tail_tokens = plan.longest_tail;
   shape.element_bytes = element_bytes;
   return predict_memory(model, shape, plan.variants);
+}
+
+Durations predict_durations(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes,
+                            const Device& device, bool measures_fidelity) {
+  Durations sum;
+  for (auto [visibility, shape] : plan.shapes) {
+    shape.element_bytes = element_bytes;
+    std::vector<Variant> variants;
+    for (const auto& variant : plan.variants) {
+      if (variant.visibility == visibility) variants.push_back(variant);
+    }
+    const auto one = predict_durations(model, shape, variants, device, measures_fidelity);
+    sum.prefill += one.prefill;
+    sum.statistics += one.statistics;
+    sum.decoding += one.decoding;
+    sum.fidelity += one.fidelity;
+  }
+  return sum;
 }
 
 int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {

@@ -10,10 +10,10 @@
 
 #include "kv_eval/evaluation.hpp"
 #include "kvcal/profile/baseline.hpp"
+#include "kvcal/profile/duration.hpp"
 #include "kvcal/profile/engine.hpp"
 #include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/head_mask.hpp"
-#include "kvcal/profile/memory.hpp"
 #include "shared/session.hpp"
 
 namespace kvcal {
@@ -40,6 +40,7 @@ struct EvalPlan {
   int64_t samples = 0;
   int64_t prompt_tokens = 0;
   int64_t longest_prompt = 0, longest_tail = 0;  ///< tokens; question and answer in the tail
+  std::vector<std::pair<Visibility, PromptShape>> shapes;  ///< of every prompt
 
   /// Units begin .. end - 1 are run, of the prompts of all tasks in order.
   std::pair<int64_t, int64_t> units() const {
@@ -59,6 +60,11 @@ void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan
 
 /// What the run takes at most, for weights and entries of `element_bytes` each.
 MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
+
+/// What all prompts take on a device, at most: no stop token ends an answer, and nothing is taken
+/// over from a prompt that begins alike.
+Durations predict_durations(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes,
+                            const Device& device, bool measures_fidelity);
 
 /// Bytes that the caches of variants may take: as --memory says, else half of what is free when the
 /// rest of the plan has its part.

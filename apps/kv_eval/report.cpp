@@ -149,10 +149,11 @@ std::string as_table(const Results& results, const Summary& summary) {
   return text;
 }
 
-std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes) {
+std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes,
+                          const std::optional<Durations>& time) {
   const MemoryPlan memory = predict_memory(plan, model, element_bytes);
   const auto bytes = [](int64_t count) { return format_bytes(static_cast<double>(count)); };
-  return fmt::format(
+  std::string text = fmt::format(
       "plan:\n  prompts: {}\n  variants: {}\n  prompt_tokens: {}\n  longest_prompt: {}\n"
       "memory:  # at {} bytes a number\n  weights: {}\n  prompt: {}\n  statistics: {}\n"
       "  activations: {}\n  compactions: {}\n  variants: {}\n  in_all: {}\n  "
@@ -161,6 +162,15 @@ std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_
       bytes(memory.weights), bytes(memory.prompt), bytes(memory.statistics),
       bytes(memory.activations), bytes(memory.compactions), bytes(memory.variants),
       bytes(memory.total()), bytes(memory.least()));
+  if (time) {
+    text += fmt::format(
+        "time:  # on this machine, as measured just now; at most, as answers end early\n"
+        "  prefill: {}\n  statistics: {}\n  decoding: {}\n  fidelity: {}\n  in_all: {}\n",
+        format_seconds(time->prefill), format_seconds(time->statistics),
+        format_seconds(time->decoding), format_seconds(time->fidelity),
+        format_seconds(time->total()));
+  }
+  return text;
 }
 
 std::string list_methods() {

@@ -2,6 +2,7 @@
 // What kv-eval prints.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@ namespace kvcal {
 /// One line a cell, notes on what was compared, areas, needle heatmaps, and what the run was held
 /// to.
 std::string as_table(const Results& results, const Summary& summary);
-std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
+/// @param time  predicted for this machine; nothing when the run is for another device
+std::string describe_plan(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes,
+                          const std::optional<Durations>& time);
 std::string list_methods();
 /// @param params  of --task-param, which may say where data lies
 std::string list_tasks(const ParamMap& params);

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/provenance.hpp"
@@ -78,6 +79,8 @@ int run_app(int argc, char** argv, const AppInfo& info,
     return report(info.name, fmt::format("{} (see {} --help)", error.what(), info.name), kUsage);
   } catch (const Error& error) {
     return report(info.name, error.what(), exit_code_of(error.kind()));
+  } catch (const std::filesystem::filesystem_error& error) {  // a name too long, no permission
+    return report(info.name, error.what(), kData);
   } catch (const std::bad_alloc&) {
     return report(info.name, "out of memory", kData);
   } catch (const std::exception& error) {

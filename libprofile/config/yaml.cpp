@@ -32,7 +32,8 @@ std::string place(const std::string& file, const YAML::Mark& mark) {
 
 std::string read_text(const fs::path& file, std::string_view asked_by) {
   std::ifstream stream(file, std::ios::binary);
-  require(fs::is_regular_file(file) && stream.good(), Kind::config,
+  std::error_code refused;  // a name that the system does not take is no file
+  require(fs::is_regular_file(file, refused) && stream.good(), Kind::config,
           "{}{} cannot be read, need a YAML file", asked_by, file.string());
   return {std::istreambuf_iterator<char>(stream), {}};
 }
@@ -217,7 +218,8 @@ Contents read_contents(const std::string& text, const fs::path& file, std::vecto
 
 Contents load_contents(const fs::path& file, std::string_view asked_by,
                        std::vector<fs::path>& open) {
-  const fs::path canonical = fs::weakly_canonical(file);
+  std::error_code refused;  // told by read_text
+  const fs::path canonical = fs::weakly_canonical(file, refused);
   require(std::find(open.begin(), open.end(), canonical) == open.end(), Kind::config,
           "{}{} includes itself", asked_by, file.string());
   open.push_back(canonical);

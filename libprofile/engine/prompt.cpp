@@ -43,9 +43,9 @@ PromptTokens tokenize_prompt(const Sample& sample, const ChatFormat& chat,
           "sample {}: visibility {} needs a context and a question of their own, not one prompt",
           sample.id, to_string(visibility));
   // The cut lies between two tokenizations, so that the context never sees the question's bytes.
-  const std::string before = sample.chat ? chat.prefix() + sample.context : sample.context;
+  const std::string before = sample.chat ? chat.open(sample.context) : sample.context;
   const std::string after =
-      sample.question + (sample.chat ? chat.suffix() : "") + sample.answer_prefix;
+      (sample.chat ? chat.close(sample.question) : sample.question) + sample.answer_prefix;
   tokens.context = tokenizer.encode(before, adds_special_tokens);
   tokens.question = tokenizer.encode(after, /*add_special_tokens=*/false);
   return tokens;

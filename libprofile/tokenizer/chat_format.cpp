@@ -11,6 +11,7 @@
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/yaml.hpp"
+#include "metrics/text/unicode.hpp"
 #include "tokenizer/json_part.hpp"
 
 namespace kvcal {
@@ -18,12 +19,13 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Match {
-  std::string model_type, template_contains, name_contains;
+  std::string model_type, template_contains, template_lacks, name_contains;
   bool has_template = true;
   template <class Visitor>
   void visit(Visitor& v) {
     v.field("model_type", model_type, any(), "model_type of config.json");
     v.field("template_contains", template_contains, any(), "part of the chat template");
+    v.field("template_lacks", template_lacks, any(), "no part of the chat template");
     v.field("name_contains", name_contains, any(), "part of the model's name");
     v.field("has_template", has_template, any(), "false: the model has no chat template");
   }
@@ -36,9 +38,25 @@ struct Facts {
 
 YamlMap load_map(const fs::path& yaml) {
   YamlMap map = YamlMap::load(yaml);
-  map.require_only({"name", "match", "prefix", "suffix", "adds_special_tokens"});
+  map.require_only({"name", "match", "prefix", "suffix", "adds_special_tokens", "trims_message"});
   require_known_keys(map.params("match"), list_fields<Match>(), "match");
   return map;
+}
+
+bool read_flag(const YamlMap& map, const std::string& key) {
+  const std::string value = map.optional_text(key).value_or("false");
+  require(value == "true" || value == "false", Kind::config, "{}: {} = {}, need true or false",
+          map.where(key), key, value);
+  return value == "true";
+}
+
+/// As Jinja's trim: Python's str.strip, of either end.
+std::string trimmed(std::string_view message, bool at_start, bool at_end) {
+  const std::u32string characters = text::code_points(message);
+  std::u32string_view rest = characters;
+  while (at_start && !rest.empty() && text::is_space(rest.front())) rest.remove_prefix(1);
+  while (at_end && !rest.empty() && text::is_space(rest.back())) rest.remove_suffix(1);
+  return text::to_utf8(rest);
 }
 
 /// How many conditions hold; nothing when one does not.
@@ -50,6 +68,11 @@ std::optional<int> fit(const Match& match, const Facts& model) {
   }
   if (!match.has_template) {
     if (model.chat_template) return std::nullopt;
+    ++held;
+  }
+  if (!match.template_lacks.empty()) {
+    if (model.chat_template.value_or("").find(match.template_lacks) != std::string::npos)
+      return std::nullopt;
     ++held;
   }
   if (match.template_contains.empty() && match.name_contains.empty()) return held;
@@ -88,11 +111,8 @@ ChatFormat ChatFormat::load(const fs::path& yaml) {
   format.name_ = map.text("name");
   format.prefix_ = map.text("prefix");
   format.suffix_ = map.text("suffix");
-  const std::string adds = map.optional_text("adds_special_tokens").value_or("false");
-  require(adds == "true" || adds == "false", Kind::config,
-          "{}: adds_special_tokens = {}, need true or false", map.where("adds_special_tokens"),
-          adds);
-  format.adds_special_tokens_ = adds == "true";
+  format.adds_special_tokens_ = read_flag(map, "adds_special_tokens");
+  format.trims_message_ = read_flag(map, "trims_message");
   return format;
 }
 
@@ -141,7 +161,19 @@ ChatFormat ChatFormat::for_model(const fs::path& model_directory, const ModelCon
 }
 
 std::string ChatFormat::wrap(std::string_view message) const {
-  return fmt::format("{}{}{}", prefix_, message, suffix_);
+  if (!trims_message_) return fmt::format("{}{}{}", prefix_, message, suffix_);
+  return prefix_ + trimmed(message, /*at_start=*/true, /*at_end=*/true) + suffix_;
+}
+
+std::string ChatFormat::open(std::string_view start_of_message) const {
+  return prefix_ + (trims_message_ ? trimmed(start_of_message, /*at_start=*/true, /*at_end=*/false)
+                                   : std::string(start_of_message));
+}
+
+std::string ChatFormat::close(std::string_view end_of_message) const {
+  return (trims_message_ ? trimmed(end_of_message, /*at_start=*/false, /*at_end=*/true)
+                         : std::string(end_of_message)) +
+         suffix_;
 }
 
 }  // namespace kvcal

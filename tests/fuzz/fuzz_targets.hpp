@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <stdexcept>
+#include <utility>
 
+#include "../../libprofile/tokenizer/unicode.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/exchange.hpp"
 #include "kvcal/profile/gate.hpp"
@@ -40,6 +43,39 @@ inline void tokenizer_json(std::span<const uint8_t> bytes) {
     if (!ids.empty() && ids[0] < tokenizer.vocab_size()) tokenizer.token_bytes(ids[0]);
   } catch (const Error&) {
     // The expected end of a damaged file.
+  }
+}
+
+/// Tokenizers of every kind we know: ours, and those of model families where they are at hand.
+struct KnownTokenizer {
+  Tokenizer tokenizer;
+  bool is_lossless;  ///< byte-level without a normalizer: decoding gives the text back
+};
+inline std::vector<KnownTokenizer> known_tokenizers() {
+  std::vector<KnownTokenizer> known;
+  known.push_back({Tokenizer::load(test::test_file("parity/model/tiny_llama")), true});
+  for (const auto& [name, is_lossless] :
+       {std::pair("llama3", true), std::pair("qwen", false), std::pair("mistral_v3", false)}) {
+    const auto file = test::external_data(fmt::format("tokenizers/{}.tokenizer.json", name));
+    if (!file.empty()) known.push_back({Tokenizer::load(file), is_lossless});
+  }
+  return known;
+}
+
+/// Encodes the bytes as text and decodes the ids; what is not UTF-8 is refused, nothing else is.
+inline void tokenizer_text(std::span<const uint8_t> bytes) {
+  static const std::vector<KnownTokenizer> known = known_tokenizers();
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const bool is_utf8 = unicode::first_invalid(text) == text.size();
+  for (const auto& [tokenizer, is_lossless] : known) {
+    try {
+      const auto ids = tokenizer.encode(text, /*add_special_tokens=*/false);
+      const auto decoded = tokenizer.decode(ids, /*skip_special_tokens=*/false);
+      if (!is_utf8) throw std::logic_error("took what is not UTF-8");
+      if (is_lossless && decoded != text) throw std::logic_error("decoded to " + decoded);
+    } catch (const Error& error) {
+      if (is_utf8 || error.kind() != Kind::input) throw;
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: whatever the bytes, Profile::load answers with a profile or with Error{input}.
-// Known limit: HDF5 1.10 crashes on some damaged text heaps of files without a seal (see seal.hpp),
-// which no check of ours can see; findings inside H5HG_* are its, all others are ours.
+// Known limit: HDF5 1.10 crashes or loops on some damaged text heaps of files without a seal (see
+// seal.hpp), which no check of ours can see; findings inside H5HG_* are its, all others are ours.
 #include <unistd.h>
 
 #include <fstream>

@@ -6,6 +6,12 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "../../libprofile/model/family.hpp"
+#include "../../libprofile/model/rope.hpp"
 #include "../../libprofile/model/safetensors.hpp"
 #include "support/paths.hpp"
 
@@ -13,6 +19,7 @@ namespace kvcal {
 namespace {
 
 constexpr double kTinyTolerance = 1e-5;     // f32, 3 layers, logits of size 1 to 10
+constexpr double kRopeTolerance = 1e-6;     // f32, the same angles; cosines of another library
 constexpr double kSmolTolerance = 1e-3;     // f32, 30 layers, logits up to 30: other order of sums
 constexpr double kMinBf16Agreement = 0.98;  // usual value: see the last test
 constexpr int kPrompts = 20;
@@ -50,12 +57,20 @@ at::Tensor all_logits(const Model& model, const std::vector<int64_t>& ids) {
   return model.forward(ids, cache, LogitsWanted::all);
 }
 
-class TinyModel : public testing::TestWithParam<const char*> {};
+/// Every folder of parity/model.
+std::vector<std::string> tiny_models() {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(test::test_file("parity/model"))) {
+    if (entry.is_directory()) names.insert(entry.path().filename().string());
+  }
+  return {names.begin(), names.end()};
+}
+
+class TinyModel : public testing::TestWithParam<std::string> {};
 
 TEST_P(TinyModel, HasTheLogitsOfTransformers) {
-  const std::string name = GetParam();
-  const auto model = Model::load(test::test_file("parity/model/" + name), {.dtype = "f32"});
-  const Case expected(name);
+  const auto model = Model::load(test::test_file("parity/model/" + GetParam()), {.dtype = "f32"});
+  const Case expected(GetParam());
   const auto logits = all_logits(model, expected.ids("ids"));
   const auto chosen = logits.index_select(0, expected["positions"].to(at::kLong));
   const double worst = worst_difference(chosen, expected["logits"]);
@@ -63,9 +78,45 @@ TEST_P(TinyModel, HasTheLogitsOfTransformers) {
   EXPECT_LT(worst, kTinyTolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Parity, TinyModel,
-                         testing::Values("tiny_llama", "tiny_llama31", "tiny_qwen2", "tiny_qwen3"),
-                         [](const auto& tested) { return std::string(tested.param); });
+INSTANTIATE_TEST_SUITE_P(Parity, TinyModel, testing::ValuesIn(tiny_models()),
+                         [](const auto& tested) { return tested.param; });
+
+TEST(TinyModels, AreOfEveryFamily) {
+  std::set<std::string_view> families;
+  for (const FamilyInfo* family : family_table()) families.insert(family->architecture);
+  for (const auto& name : tiny_models()) {
+    families.erase(read_model_config(test::test_file("parity/model/" + name)).architecture);
+  }
+  EXPECT_TRUE(families.empty()) << *families.begin() << " has no case in parity/model";
+}
+
+TEST(TinyModels, BeyondTheOriginalLengthTheScalingOfRopeTells) {
+  const auto folder = test::test_file("parity/model/tiny_llama31");
+  const auto plain = test::scratch_dir();
+  auto config = nlohmann::json::parse(std::ifstream(folder / "config.json"));
+  config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 10000.0}};
+  std::ofstream(plain / "config.json") << config;
+  std::filesystem::copy_file(folder / "model.safetensors", plain / "model.safetensors");
+  const Case expected("tiny_llama31");
+  const auto positions = expected["positions"].to(at::kLong);
+  const auto logits = all_logits(Model::load(plain, {.dtype = "f32"}), expected.ids("ids"));
+  const auto wrong = (logits.index_select(0, positions) - expected["logits"]).abs().amax(1);
+  const auto is_beyond = positions >= 64;  // original_max_position_embeddings
+  EXPECT_GT(is_beyond.sum().item<int64_t>(), 20);
+  EXPECT_GT(wrong.masked_select(is_beyond).min().item<double>(), 1000 * kTinyTolerance);
+}
+
+TEST(Llama31Rope, HasTheAnglesOfTransformersUpTo128k) {
+  ModelSpec spec;
+  spec.config.head_dim = 128;
+  spec.config.rope_theta = 500000;
+  spec.rope_scaling = {8, 1, 4, 8192};
+  const Case expected("llama31_rope");
+  const auto table = make_rope_table(rope_frequencies(spec), expected["positions"].to(at::kFloat),
+                                     at::TensorOptions(at::kFloat));
+  EXPECT_LT(worst_difference(table.cos, expected["cos"]), kRopeTolerance);
+  EXPECT_LT(worst_difference(table.sin, expected["sin"]), kRopeTolerance);
+}
 
 class SmolLm2 : public testing::Test {
  protected:

@@ -49,7 +49,7 @@ TEST(ChatFormat, UnknownKeysAreErrorsWithTheirPlace) {
   EXPECT_EQ(message_of("name: a\nprefx: b\n"),
             place +
                 ":2: unknown key 'prefx', did you mean 'prefix'? (known: name, match, prefix, "
-                "suffix, adds_special_tokens)");
+                "suffix, adds_special_tokens, trims_message)");
   EXPECT_EQ(message_of("name: a\nprefix: b\n"), place + ": the key 'suffix' is missing");
   EXPECT_EQ(message_of("match:\n  modeltype: b\n").substr(0, place.size() + 41),
             place + ":2: match has no parameter 'modeltype', d");
@@ -65,6 +65,32 @@ TEST(ChatFormat, AModelIsRecognisedByItsTemplateOrItsName) {
       directory / "tokenizer_config.json",
       R"({"chat_template": [{"name": "default", "template": "named SmolLM, trained by Hugging Face"}]})");
   EXPECT_EQ(ChatFormat::for_model(directory, model("mine", "llama")).name(), "smollm2");
+}
+
+TEST(ChatFormat, AFormatThatTrimsDoesSoAtBothEndsOfAMessageInTwoParts) {
+  const auto directory = test::scratch_dir();
+  const std::string text = "name: a\nprefix: \"<\"\nsuffix: \">\"\n";
+  const auto as_is = ChatFormat::load(write(directory / "a.yaml", text));
+  const auto trimming =
+      ChatFormat::load(write(directory / "b.yaml", text + "trims_message: true\n"));
+  EXPECT_EQ(trimming.wrap("\n\u00A0a b\t"), "<a b>");
+  EXPECT_EQ(trimming.wrap(" \n"), "<>");
+  EXPECT_EQ(trimming.open(" a ") + trimming.close(" b "), trimming.wrap(" a  b "));
+  EXPECT_EQ(as_is.open(" a ") + as_is.close(" b "), "< a  b >");
+}
+
+TEST(ChatFormat, ModelsThatShareATypeAreToldApartByTheirTemplates) {
+  const auto format_of = [](const char* type, const char* chat_template) {
+    const auto directory = test::scratch_dir();
+    write(directory / "chat_template.jinja", chat_template);
+    return ChatFormat::for_model(directory, model("mine", type)).name();
+  };
+  EXPECT_EQ(format_of("llama", "<|start_header_id|> Cutting Knowledge Date: "), "llama31");
+  EXPECT_EQ(format_of("llama", "<|start_header_id|>"), "llama3");
+  EXPECT_EQ(format_of("qwen3", "<|im_start|> enable_thinking is false"), "qwen3");
+  EXPECT_EQ(format_of("qwen3", "<|im_start|>"), "qwen3_open");
+  EXPECT_EQ(format_of("qwen2", "You are Qwen, created by Alibaba Cloud."), "qwen25");
+  EXPECT_EQ(format_of("mistral", "[AVAILABLE_TOOLS] ["), "mistral_v3");
 }
 
 TEST(ChatFormat, AModelWithoutTemplateIsAskedPlainly) {

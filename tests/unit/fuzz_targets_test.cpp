@@ -42,6 +42,13 @@ const std::vector<std::string> kBenchmarks = {
 const std::vector<std::string> kGates = {"kl(compresskv@3%:jsonl:a b) <= 0.5 * kl(full) + 1e-3",
                                          "my-m.v2@8MiB:niah>=-0.97", "snapkv@64:niah > full - .5"};
 
+const std::vector<std::string> kTexts = {
+    "Hello wo\u0301rld's 123,456\r\n\t  <|im_start|>user\n "
+    "\u4e2d\u6587\u3000\U0001f468\u200d\U0001f469 \u1e9b\u0323",
+    "<s>[INST] \u2581x[/INST]</s><|eot_id|><|begin_of_text|> "
+    "\u00a0\u00ad\u0130\ufb01\uac00\u1100\u1161",
+    std::string("\xF0\x9F\x98 \xC3\x28 \xED\xA0\x80 \0 \xFE\xFF", 17)};
+
 void run(Target target, const std::string& input) {
   EXPECT_NO_THROW(target({reinterpret_cast<const uint8_t*>(input.data()), input.size()})) << input;
 }
@@ -78,6 +85,15 @@ TEST(FuzzTargets, DamagedTokenizersEndInAnErrorOrWork) {
   run(&fuzz::tokenizer_json, R"({"normalizer":)" + nested);
   for (int i = 0; i < 2000; ++i) nested += "]}";
   run(&fuzz::tokenizer_json, R"({"normalizer":)" + nested + "}");
+}
+
+TEST(FuzzTargets, AnyBytesAreTextForATokenizer) {
+  run_damaged(&fuzz::tokenizer_text, kTexts, 150);
+  for (const char* unit : {" ", "\u2581", "\n", "\xFF", "a", "\u0301", "<|im_start|>"}) {
+    std::string text;
+    for (int i = 0; i < 2000; ++i) text += unit;
+    run(&fuzz::tokenizer_text, text);
+  }
 }
 
 TEST(FuzzTargets, DamagedYamlEndsInAnErrorOrWorks) {

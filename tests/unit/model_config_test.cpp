@@ -80,12 +80,16 @@ TEST(ModelConfig, StopIdsOfGenerationConfigWin) {
   EXPECT_EQ(read_model_config(directory).stop_ids, std::vector<int64_t>{2});
 }
 
-TEST(ModelConfig, ArchitecturesDifferInBiasesAndHeadNorms) {
+TEST(ModelConfig, FamiliesDifferInBiasesAndHeadNorms) {
   const auto qwen2 = spec_of({{"architectures", {"Qwen2ForCausalLM"}}});
   EXPECT_TRUE(qwen2.has_qkv_bias);
   EXPECT_FALSE(qwen2.has_output_bias);
-  EXPECT_TRUE(spec_of({{"architectures", {"Qwen3ForCausalLM"}}}).has_qk_norm);
+  const auto qwen3 = spec_of({{"architectures", {"Qwen3ForCausalLM"}}});
+  EXPECT_TRUE(qwen3.has_qk_norm);
+  EXPECT_EQ(qwen3.config.head_dim, 128);  // not hidden_size / num_attention_heads
   EXPECT_FALSE(spec_of({{"architectures", {"MistralForCausalLM"}}}).has_qkv_bias);
+  const auto llama = spec_of({{"attention_bias", true}, {"mlp_bias", true}});
+  EXPECT_TRUE(llama.has_qkv_bias && llama.has_output_bias && llama.has_mlp_bias);
 }
 
 TEST(ModelConfig, RopeParametersOfTransformers5AreRead) {
@@ -110,19 +114,39 @@ TEST(ModelConfig, WhatIsNotSupportedIsRefusedByName) {
   EXPECT_EQ(
       error_of({{"quantization_config", {{"bits", 4}}}}),
       "quantization_config is set: quantised weights are not supported, need f32, bf16 or f16");
-  EXPECT_EQ(error_of({{"sliding_window", 512}}),
-            "sliding_window = 512, need null: sliding-window attention is not supported");
   EXPECT_EQ(error_of({{"rope_scaling", {{"type", "yarn"}, {"factor", 4}}}}),
             "rope_scaling: rope_type = yarn, need default or llama3");
   EXPECT_EQ(error_of({{"hidden_act", "gelu"}}), "hidden_act = gelu, need silu");
   EXPECT_EQ(error_of({{"partial_rotary_factor", 0.5}}), "partial_rotary_factor = 0.5, need 1");
-  EXPECT_EQ(error_of({{"layer_types", {"full_attention", "sliding_attention"}}}),
-            "layer_types has \"sliding_attention\", need full_attention only");
+  EXPECT_EQ(
+      error_of({{"layer_types", {"full_attention", "sliding_attention"}}}),
+      "layer_types has \"sliding_attention\", need full_attention, or sliding_attention with a "
+      "sliding_window that is switched on");
 }
 
-TEST(ModelConfig, ASlidingWindowThatIsSwitchedOffIsFine) {
-  EXPECT_EQ(error_of({{"sliding_window", 512}, {"use_sliding_window", false}}), "no error");
-  EXPECT_EQ(error_of({{"sliding_window", 1024}}), "no error");
+TEST(ModelConfig, ASlidingWindowBoundsTheLongestSequence) {
+  const auto longest = [](const char* family, json changes) {
+    changes["architectures"] = {family};
+    return spec_of(changes).config.max_tokens;
+  };
+  EXPECT_EQ(longest("MistralForCausalLM", {{"sliding_window", 512}}), 512);
+  EXPECT_EQ(longest("MistralForCausalLM", {{"sliding_window", 2048}}), 1024);
+  // merge_patch would drop a null, which is what switches Mistral's window off.
+  EXPECT_EQ(longest("MistralForCausalLM", {{"max_position_embeddings", 32768}}), 4096);
+  for (const char* family : {"Qwen2ForCausalLM", "Qwen3ForCausalLM"}) {
+    EXPECT_EQ(longest(family, {{"sliding_window", 512}}), 1024);
+    EXPECT_EQ(longest(family, {{"sliding_window", 512}, {"use_sliding_window", false}}), 1024);
+    EXPECT_EQ(longest(family, {{"sliding_window", 512}, {"use_sliding_window", true}}), 512);
+  }
+  EXPECT_EQ(longest("Qwen2ForCausalLM", {{"sliding_window", 512},
+                                         {"use_sliding_window", true},
+                                         {"layer_types", {"full_attention", "sliding_attention"}}}),
+            512);
+  json without_window = llama();
+  without_window["architectures"] = {"MistralForCausalLM"};
+  without_window["sliding_window"] = nullptr;
+  without_window["max_position_embeddings"] = 32768;
+  EXPECT_EQ(read_model_config(write_config({}, without_window)).max_tokens, 32768);
 }
 
 TEST(ModelConfig, NumbersThatCannotBeAreRefused) {

@@ -87,6 +87,12 @@ TEST_F(Yaml, IncludedValuesYieldToTheIncludingFile) {
   EXPECT_EQ(map.where("scorer"), (directory_ / "base.yaml").string() + ":2");
 }
 
+TEST_F(Yaml, RegressionAnIncludeThatTheSystemRefusesCannotBeRead) {
+  const std::string name(300, 'x');  // longer than file systems take; found by yaml_map_fuzz
+  EXPECT_EQ(load_error("name: a\ninclude: " + name + "\n"),
+            "a.yaml:2: included file " + name + " cannot be read, need a YAML file");
+}
+
 TEST_F(Yaml, AnIncludeThatFailsNamesWhoAsked) {
   EXPECT_EQ(load_error("name: a\ninclude: no.yaml\n"),
             "a.yaml:2: included file no.yaml cannot be read, need a YAML file");

@@ -15,6 +15,14 @@ std::string format_bytes(double bytes) {
   return fmt::format("{:.2f} GiB", bytes / (kKibi * kKibi * kKibi));
 }
 
+std::string format_seconds(double seconds) {
+  constexpr double kMinute = 60.0, kHour = 3600.0;
+  if (seconds < 1) return fmt::format("{:.1f} ms", 1000 * seconds);
+  if (seconds < 2 * kMinute) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 2 * kHour) return fmt::format("{:.1f} min", seconds / kMinute);
+  return fmt::format("{:.1f} h", seconds / kHour);
+}
+
 std::string format_score(double score) {
   return std::isnan(score) ? "-" : fmt::format("{:.3f}", score);
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the parity cases of the forward pass with Hugging Face transformers.
 
-    python tests/parity/model/make_cases.py [tiny] [smollm2]
+    python tests/parity/model/make_cases.py [tiny] [rope] [smollm2]
 
 Made with torch 2.11.0, transformers 5.2.0, tokenizers and safetensors; f32, one thread, eager attention.
-tiny:     random models (tiny_llama with a tokenizer, tiny_qwen2, tiny_qwen3, tiny_llama31) and their
-          logits over a random sequence.
+tiny:     random models, at least one of every family, and their logits over a random sequence: tiny_llama
+          has a tokenizer, tiny_llama31 a sequence far beyond original_max_position_embeddings, tiny_mistral
+          a sliding window as long as its sequence, tiny_shards tied embeddings in several files.
+rope:     cosines and sines of Llama 3.1's own RoPE at positions up to 131,071.
 smollm2:  20 prompts from data/, for each: token ids, logits at three positions (the 32 largest and every
           512th of the vocabulary), and 64 greedily chosen next tokens, no two of which tie.
 """
@@ -37,13 +39,18 @@ def geometry(vocab, hidden, layers, head_dim):
 
 
 def tiny_models():
+    """Name, seed, config, tokens; smaller ones have 2 layers."""
     small = geometry(vocab=64, hidden=32, layers=2, head_dim=16)
     llama31 = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
                "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
-    yield "tiny_llama", 0, transformers.LlamaConfig(**geometry(384, 64, 3, 16))
-    yield "tiny_qwen2", 1, transformers.Qwen2Config(**{**small, "head_dim": 8})
-    yield "tiny_qwen3", 2, transformers.Qwen3Config(**small)
-    yield "tiny_llama31", 3, transformers.LlamaConfig(**small, rope_parameters=llama31)
+    qwen2 = {**small, "head_dim": 8}
+    yield "tiny_llama", 0, transformers.LlamaConfig(**geometry(384, 64, 3, 16)), 48
+    yield "tiny_qwen2", 1, transformers.Qwen2Config(**qwen2), 48
+    yield "tiny_qwen3", 2, transformers.Qwen3Config(**small), 48
+    yield "tiny_llama31", 3, transformers.LlamaConfig(**small, rope_parameters=llama31), 700
+    yield "tiny_mistral", 4, transformers.MistralConfig(**small, sliding_window=48), 48
+    yield "tiny_biases", 5, transformers.LlamaConfig(**small, attention_bias=True, mlp_bias=True), 48
+    yield "tiny_shards", 6, transformers.Qwen2Config(**{**qwen2, "tie_word_embeddings": True}), 48
 
 
 def randomise(model, generator):
@@ -53,20 +60,34 @@ def randomise(model, generator):
         parameter.data = values + 1 if "norm" in name else values
 
 
-def write_tiny(name, seed, config):
+def write_tiny(name, seed, config, length):
     generator = torch.Generator().manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     randomise(model, generator)
-    model.to(torch.bfloat16).save_pretrained(HERE / name)  # half the bytes; loaded as f32 below
+    shards = {"max_shard_size": "12KB"} if name == "tiny_shards" else {}
+    model.to(torch.bfloat16).save_pretrained(HERE / name, **shards)  # half the bytes; loaded as f32 below
     model = transformers.AutoModelForCausalLM.from_pretrained(
         HERE / name, dtype=torch.float32, attn_implementation="eager").eval()
-    length = 150 if name == "tiny_llama31" else 48
     ids = torch.randint(0, config.vocab_size, (length,), generator=generator)
     logits = model(ids[None]).logits[0]
-    every = 1 if length < 100 else 5
-    positions = torch.arange(0, length, every)
+    positions = torch.arange(0, length, 1 if length < 100 else 23)
     save_file({"ids": ids.int(), "positions": positions.int(), "logits": logits[positions].contiguous()},
               HERE / f"{name}.safetensors", {"transformers": transformers.__version__})
+
+
+def write_rope():
+    """RoPE as Llama-3.1-8B's config.json sets it, of a model whose other numbers are the smallest."""
+    values = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
+              "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+    config = transformers.LlamaConfig(hidden_size=512, num_attention_heads=4, num_key_value_heads=4,
+                                      max_position_embeddings=131072, rope_parameters=values)
+    rope = transformers.models.llama.modeling_llama.LlamaRotaryEmbedding(config)
+    positions = torch.tensor([0, 1, 63, 1000, 8191, 8192, 32768, 100003, 131071])
+    cos, sin = rope(torch.zeros(1), positions[None])
+    half = config.hidden_size // config.num_attention_heads // 2  # the second half repeats the first
+    save_file({"positions": positions.int(), "cos": cos[0, :, :half].contiguous(),
+               "sin": sin[0, :, :half].contiguous()},
+              HERE / "llama31_rope.safetensors", {"transformers": transformers.__version__})
 
 
 def write_tiny_tokenizer():
@@ -147,13 +168,15 @@ def write_smollm2():
 
 
 def main():
-    wanted = sys.argv[1:] or ["tiny", "smollm2"]
+    wanted = sys.argv[1:] or ["tiny", "rope", "smollm2"]
     torch.set_num_threads(1)
     with torch.no_grad():
         if "tiny" in wanted:
-            for name, seed, config in tiny_models():
-                write_tiny(name, seed, config)
+            for name, seed, config, length in tiny_models():
+                write_tiny(name, seed, config, length)
             write_tiny_tokenizer()
+        if "rope" in wanted:
+            write_rope()
         if "smollm2" in wanted:
             write_smollm2()
 

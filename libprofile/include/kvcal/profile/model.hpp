@@ -28,7 +28,8 @@ struct ModelConfig {
   int64_t hidden = 0;
   int64_t intermediate = 0;
   int64_t vocab = 0;
-  int64_t max_tokens = 0;  ///< longest sequence the model was made for
+  int64_t max_tokens = 0;      ///< longest sequence in which every token sees all before it
+  int64_t sliding_window = 0;  ///< tokens that a token sees, 0: all; bounds max_tokens
   double rope_theta = 10000.0;
   double norm_eps = 1e-5;
   bool has_tied_embedding = false;
