@@ -124,7 +124,9 @@ double layer_seconds(const ModelConfig& model, const at::TensorOptions& options)
     between.run();
     cache.append(0, entries, entries);
     const std::vector<CacheLayer> seen{cache.layer(0, 1)};
-    ragged_attention_batch(between.heads().narrow(1, 0, model.heads), seen, kScale);
+    const std::vector<at::Tensor> queries{
+        between.heads().narrow(1, 0, model.heads).transpose(0, 1)};  // [heads, 1, head_dim]
+    ragged_attention_batch(queries, seen, kScale);
   });
 }
 
