@@ -14,6 +14,7 @@
 #include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/head_mask.hpp"
 #include "kvcal/profile/memory.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/session.hpp"
 
 namespace kvcal {
@@ -41,10 +42,15 @@ struct EvalPlan {
   int64_t prompt_tokens = 0;
   int64_t longest_prompt = 0, longest_tail = 0;  ///< tokens; question and answer in the tail
 
-  /// Units begin .. end - 1 are run, of the prompts of all tasks in order.
+  std::vector<bool> begins_alike;  ///< [prompts] mostly prefilled when the one before was
+  /// The prompt of a unit: prompts of all tasks are counted in order.
+  std::pair<const PlannedTask*, int64_t> sample_of(int64_t unit) const;
+  /// Units begin .. end - 1 are run.
   std::pair<int64_t, int64_t> units() const {
     return shard ? shard->range(samples) : std::pair(int64_t{0}, samples);
   }
+  /// Of these, side by side what one process should run for its prefixes.
+  std::vector<UnitRange> groups() const;
   std::string resolved(const std::string& flags_yaml) const;
 };
 
