@@ -89,7 +89,9 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   std::vector<SampleRecord> records;
   const auto make = [&](int64_t unit) {
     const auto& [task, index] = plan.sample_of(unit);
-    return run_sample(flags, engine, plan, *task, task->task->sample(index));
+    const Sample sample = task->task->sample(index);
+    spdlog::debug("prompt {} of {}", sample.id, task->name);
+    return run_sample(flags, engine, plan, *task, sample);
   };
   const auto take = [&](int64_t, const Hdf5Reader& file) {
     records = read_records(file);

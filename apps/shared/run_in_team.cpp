@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared/run_in_team.hpp"
 
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "shared/app.hpp"
@@ -30,9 +33,19 @@ void name_in_log(const Launch& launch) {
                 host_name(), launch.launcher, launch.rendezvous.text());
 }
 
+/// Processes of one machine divide its cores, unless --threads says how many each takes.
+void share_cores(const SharedFlags& flags, const Launch& launch) {
+  if (flags.threads > 0 || launch.local_size <= 1) return;
+  const auto share = std::max<int64_t>(1, sysconf(_SC_NPROCESSORS_ONLN) / launch.local_size);
+  at::set_num_threads(static_cast<int>(std::min<int64_t>(share, at::get_num_threads())));
+}
+
 int run_as_root(Team& team, const std::function<int(Team&)>& run) {
   try {
     const int code = run(team);
+    if (!team.is_alone()) {
+      spdlog::debug("prompts by rank: {}", fmt::join(team.units_by_rank(), ", "));
+    }
     team.conclude(code);
     return code;
   } catch (...) {
@@ -59,6 +72,7 @@ int run_as_other(Team& team, const std::function<int(Team&)>& run) {
 int run_in_team(const SharedFlags& flags, const std::function<int(Team&)>& run) {
   const auto launch = Launch::from_environment(process_environment(), flags.rendezvous);
   if (launch.size > 1) name_in_log(launch);
+  share_cores(flags, launch);
   const auto lease = std::chrono::duration<double>(flags.lease_seconds);
   Team team(launch, std::chrono::duration_cast<std::chrono::milliseconds>(lease));
   return team.is_root() ? run_as_root(team, run) : run_as_other(team, run);

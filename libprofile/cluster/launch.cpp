@@ -54,6 +54,13 @@ std::optional<int64_t> whole_number(std::string_view text) {
   return is_whole ? std::optional(value) : std::nullopt;
 }
 
+/// Slurm says "2(x3)": two on each of three machines.
+int64_t leading_number(std::string_view text) {
+  int64_t value = 1;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
 int64_t number(const Environment& environment, const char* name, int64_t least, int64_t most) {
   const std::string text = environment(name).value_or("");
   const auto value = whole_number(text);
@@ -147,6 +154,7 @@ Launch Launch::from_environment(const Environment& environment, const std::strin
   if (environment(found->local_rank)) {
     launch.local_rank = number(environment, found->local_rank, 0, launch.size - 1);
   }
+  launch.local_size = leading_number(environment(found->local_size).value_or("1"));
   launch.launcher = found->name;
   if (launch.size == 1) return launch;
   launch.rendezvous = find_rendezvous(environment, *found, launch.size, rendezvous);

@@ -30,6 +30,14 @@ std::string joins_of(int64_t rank) {
   return fmt::format("joins/{}", rank);
 }
 
+std::string left(const std::string& member) {
+  return "left/" + member;
+}
+
+std::string units_of(int64_t rank) {
+  return fmt::format("units/{}", rank);
+}
+
 std::string member_name(int64_t rank, const std::string& join) {
   return fmt::format("{}.{}", rank, join);
 }
@@ -121,13 +129,21 @@ std::optional<int> Team::follow(std::optional<milliseconds> limit) {
     try {
       check();
     } catch (const TeamEnded& ended) {
-      store_->set("left/" + member_, "1");
-      store_->find("left/" + member_);  // answered: it has arrived before we are gone
+      leave();
       return ended.exit_code;
     }
     rest();
   }
   return std::nullopt;
+}
+
+/// Rank 0 may be gone before it answers: it waits for this alone.
+void Team::leave() {
+  try {
+    store_->set(left(member_), "1");
+    store_->find(left(member_));  // asked so that the word before has arrived
+  } catch (const Error&) {
+  }
 }
 
 bool Team::is_alive(const std::string& member) {
@@ -144,7 +160,19 @@ void Team::retire() {
 }
 
 bool Team::has_left(const std::string& member) {
-  return store_->find("left/" + member).has_value();
+  return store_->find(left(member)).has_value();
+}
+
+void Team::count_unit() {
+  store_->add(units_of(launch_.rank), 1);
+}
+
+std::vector<int64_t> Team::units_by_rank() {
+  std::vector<int64_t> units;
+  for (int64_t rank = 0; rank < launch_.size; ++rank) {
+    units.push_back(std::stoll(store_->find(units_of(rank)).value_or("0")));
+  }
+  return units;
 }
 
 std::vector<std::string> Team::members() {

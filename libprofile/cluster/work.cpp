@@ -79,6 +79,7 @@ class Round {
       return queue_.give_back(fmt::format("rank {}, prompt {}: {}", team_.launch().rank, unit + 1,
                                           is_memory ? "out of memory" : error.what()));
     }
+    team_.count_unit();
     if (!team_.is_root() || is_shared_) queue_.deliver(unit, shards_.bytes(unit));
     if (!takes_) shards_.forget(unit);
   }

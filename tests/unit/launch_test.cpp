@@ -92,6 +92,7 @@ TEST(Launch, SlurmsFirstHostIsWhereRankZeroIs) {
   };
   EXPECT_EQ(launch_of(kSlurm).launcher, "Slurm");
   EXPECT_EQ(launch_of(kSlurm).local_rank, 1);
+  EXPECT_EQ(launch_of(kSlurm).local_size, 2);
   EXPECT_EQ(host("gpu[03-05],other1"), "gpu03");
   EXPECT_EQ(host("gpu[7,9-11]-ib"), "gpu7-ib");
   EXPECT_EQ(host("alone"), "alone");

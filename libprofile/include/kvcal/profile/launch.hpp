@@ -28,8 +28,8 @@ Environment process_environment();
 struct Launch {
   std::string launcher = "none";
   int64_t rank = 0, size = 1;
-  int64_t local_rank = 0;  ///< among the processes on this machine
-  Rendezvous rendezvous;   ///< empty when size = 1
+  int64_t local_rank = 0, local_size = 1;  ///< among the processes on this machine
+  Rendezvous rendezvous;                   ///< empty when size = 1
   /// The launcher keeps a store at the rendezvous itself, so that rank 0 need not.
   bool has_store = false;
   std::string attempt = "0";  ///< counts restarts by the launcher; of a store that outlives them

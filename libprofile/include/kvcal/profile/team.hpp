@@ -72,6 +72,11 @@ class Team {
   /// Who waits for others sleeps between looks.
   void rest() const;
 
+  /// One more was made here.
+  void count_unit();
+  /// [size] made by each rank so far.
+  std::vector<int64_t> units_by_rank();
+
   /// For work.hpp.
   ClusterStore& store() { return *store_; }
   const std::string& member() const { return member_; }
@@ -81,6 +86,7 @@ class Team {
 
  private:
   void join();
+  void leave();
   std::vector<std::string> members();
   bool has_left(const std::string& member);
 
