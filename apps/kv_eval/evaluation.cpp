@@ -80,7 +80,8 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   options.seed = static_cast<uint64_t>(flags.shared.seed);
   options.measures_fidelity = !flags.skips_fidelity;
   options.variant_bytes =
-      variant_memory(flags, predict_memory(plan, session.config(), session.element_bytes()));
+      variant_memory(flags, predict_memory(plan, session.config(), session.element_bytes()),
+                     team.launch().local_size);
   Engine engine(session.model(), session.tokenizer(), session.chat(), plan.facts, options);
   std::optional<KeepDump> dump;
   if (!flags.dump_keep.empty() && team.is_root()) dump.emplace(flags.dump_keep);

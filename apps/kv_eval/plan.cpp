@@ -245,7 +245,7 @@ MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_
   return predict_memory(model, shape, plan.variants);
 }
 
-int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan, int64_t processes) {
   if (!flags.memory.empty()) {
     const int64_t given = parse_bytes(flags.memory);
     // What costly methods made of a document is held all the time.
@@ -256,7 +256,7 @@ int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
             plan.compactions > 0 ? ", with what is held for the next question" : "");
     return given - plan.compactions;
   }
-  const int64_t free = available_memory();
+  const int64_t free = available_memory() / processes;
   if (free == 0) return std::numeric_limits<int64_t>::max();
   const int64_t others = plan.total() - plan.variants;
   require(plan.least() <= free, Kind::config,

@@ -67,8 +67,8 @@ void plan_samples(const EvalFlags& flags, const Session& session, EvalPlan& plan
 MemoryPlan predict_memory(const EvalPlan& plan, const ModelConfig& model, int64_t element_bytes);
 
 /// Bytes that the caches of variants may take: as --memory says, else half of what is free when the
-/// rest of the plan has its part.
+/// rest of the plan has its part, on a machine that so many `processes` of the run share.
 /// @throws Error{config} not even one variant at a time fits
-int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan);
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan, int64_t processes);
 
 }  // namespace kvcal

@@ -61,8 +61,10 @@ int run_as_other(Team& team, const std::function<int(Team&)>& run) {
     spdlog::debug("rank 0 ended the run with {}", ended.exit_code);
   } catch (const std::exception& error) {
     team.retire();
-    if (const auto code = team.follow(kSameError)) return *code;
-    spdlog::warn("takes no part on {}: {}", host_name(), error.what());
+    const auto code = team.follow(kSameError);
+    const bool has_rank_0_said_it = code && *code != kDone && *code != kGateFailed;
+    if (!has_rank_0_said_it) spdlog::warn("takes no part on {}: {}", host_name(), error.what());
+    if (code) return *code;
   }
   return team.follow().value();
 }

@@ -6,8 +6,8 @@
 
 namespace kvcal {
 
-/// As causal_attention, on any device. In f32: a block of rows is multiplied, normalised, multiplied
-/// and forgotten.
+/// As causal_attention, on any device. In f32: a block of rows is multiplied, normalised,
+/// multiplied and forgotten.
 at::Tensor attend_by_blocks(const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values, double scale);
 

@@ -1,7 +1,8 @@
 # For cli tests, to be sourced: a program in several processes on this machine, with the environment
 # that torchrun would give them.
 #
-#   start_many 3 kv-eval --model ...   # pids[rank]; what they print is in rank<rank>.out and .err
+#   start_many 3 kv-eval --model ...   # `world=4 start_many 3`: a fourth one is still to come
+#                                      # pids[rank]; what they print is in rank<rank>.out and .err
 #   wait_many                          # prints "exit codes 0 0 0"
 
 start_many() {
@@ -11,7 +12,7 @@ start_many() {
   local port=$((10000 + $$ % 20000))
   pids=()
   for ((rank = 0; rank < size; rank++)); do
-    RANK=$rank WORLD_SIZE=$size LOCAL_RANK=$rank LOCAL_WORLD_SIZE=$size MASTER_ADDR=127.0.0.1 \
+    RANK=$rank WORLD_SIZE=${world:-$size} LOCAL_RANK=$rank LOCAL_WORLD_SIZE=$size MASTER_ADDR=127.0.0.1 \
       MASTER_PORT=$port "$BIN/$@" >rank$rank.out 2>rank$rank.err &
     pids[rank]=$!
   done

@@ -40,18 +40,18 @@ TEST_F(ColumnsGpu, ColumnSumsAddUp) {
 TEST_F(ColumnsGpu, PooledWindowScoresAgree) {
   const auto window = window_attention(queries_, keys_, 0.1);  // [heads, window, tokens]
   const auto mass = window.narrow(2, 0, 230).sum(1);
-  for (const auto& [name, pool] : {std::pair("avg", Pool::avg), std::pair("max", Pool::max),
-                                   std::pair("grow", Pool::grow)}) {
-    const auto pooled = cuda::pooled_window_mass(queries_.to(at::kCUDA), keys_.to(at::kCUDA), 0.1,
-                                                 pool, 7);
+  for (const auto& [name, pool] :
+       {std::pair("avg", Pool::avg), std::pair("max", Pool::max), std::pair("grow", Pool::grow)}) {
+    const auto pooled =
+        cuda::pooled_window_mass(queries_.to(at::kCUDA), keys_.to(at::kCUDA), 0.1, pool, 7);
     EXPECT_LT(difference(pooled, pool_tokens(mass, name, 7)), 1e-4) << name;
   }
 }
 
 TEST_F(ColumnsGpu, PrefillAttentionAgrees) {
   const auto expected = causal_attention(queries_, keys_, values_, 0.1);
-  const auto got = causal_attention(queries_.to(at::kCUDA), keys_.to(at::kCUDA),
-                                    values_.to(at::kCUDA), 0.1);
+  const auto got =
+      causal_attention(queries_.to(at::kCUDA), keys_.to(at::kCUDA), values_.to(at::kCUDA), 0.1);
   EXPECT_LT(difference(got, expected), 1e-4);
 }
 

@@ -77,8 +77,8 @@ TEST(StreamingColumns, PoolingATileWithItsNeighboursIsPoolingTheWhole) {
   const Chunk chunk;
   const auto sums = column_sums_of(chunk);
   constexpr int64_t kTile = 5;
-  for (const auto& [name, pool] : {std::pair("avg", Pool::avg), std::pair("max", Pool::max),
-                                   std::pair("grow", Pool::grow)}) {
+  for (const auto& [name, pool] :
+       {std::pair("avg", Pool::avg), std::pair("max", Pool::max), std::pair("grow", Pool::grow)}) {
     for (const int64_t kernel : {1, 3, 7, 31}) {
       std::vector<float> pooled;
       for (int64_t column = 0; column < kPast; ++column) {

@@ -58,17 +58,16 @@ void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double s
 
 at::Tensor pooled_window_mass(const at::Tensor& queries, const at::Tensor& keys, double scale,
                               Pool pool, int64_t kernel) {
-  require(kernel <= kMaxPoolKernel, Kind::config, "pool_kernel = {}, the CUDA kernel takes up to {}",
-          kernel, kMaxPoolKernel);
+  require(kernel <= kMaxPoolKernel, Kind::config,
+          "pool_kernel = {}, the CUDA kernel takes up to {}", kernel, kMaxPoolKernel);
   const c10::DeviceGuard guard(queries.device());
   const auto chunk = chunk_of(queries, keys);
   const int64_t past = keys.size(1) - queries.size(1);
   auto output = at::empty({queries.size(0), past}, queries.options().dtype(at::kFloat));
   if (past == 0) return output;
   const auto arguments = arguments_of(chunk, scale, output);
-  require_started(
-      launch_pooled_columns(arguments, pool, kernel, element_of(queries.scalar_type())),
-      "pooled window scores", queries);
+  require_started(launch_pooled_columns(arguments, pool, kernel, element_of(queries.scalar_type())),
+                  "pooled window scores", queries);
   return output;
 }
 

@@ -39,11 +39,11 @@ template <class T>
 __device__ float column_sum(const ColumnArguments& a, int64_t head, int64_t column) {
   float key[kPerLane];
   load_row(row_of<T>(a.keys, head / (a.heads / a.kv_heads), column), a.head_dim, key);
-  return sum_of_column(
-      first_row_of_column(column, past_of(a)), a.new_tokens, a.softmaxes + head * a.new_tokens,
-      [&](int64_t row) {
-        return a.scale * dot_with(key, row_of<T>(a.queries, head, row), a.head_dim);
-      });
+  return sum_of_column(first_row_of_column(column, past_of(a)), a.new_tokens,
+                       a.softmaxes + head * a.new_tokens, [&](int64_t row) {
+                         return a.scale *
+                                dot_with(key, row_of<T>(a.queries, head, row), a.head_dim);
+                       });
 }
 
 template <class T>
