@@ -5,12 +5,22 @@
 
 #include <cmath>
 
+#include "kernels/backend.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 
 namespace kvcal {
 
-at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
+namespace {
+
+/// Queries of heads first .. first + count - 1, all of one KV head, in the last rows of its keys.
+struct Window {
+  at::Tensor queries;  // [count, window, head_dim]
+  at::Tensor keys;     // [1, tokens, head_dim]
+  double scale;
+};
+
+Window window_of(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
   require(view.queries.dim() == 3 && view.keys.dim() == 3 && view.heads() % view.kv_heads() == 0,
           Kind::shape, "{} heads do not divide into {} KV heads", view.heads(), view.kv_heads());
   const int64_t gathered = view.queries.size(1);
@@ -18,10 +28,20 @@ at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t fir
           "window_tokens = {}, but layer {} has {} queries and {} tokens", window_tokens,
           view.layer, gathered, view.tokens());
   const int64_t kv_head = first / (view.heads() / view.kv_heads());
-  const auto queries =
-      view.queries.narrow(0, first, count).narrow(1, gathered - window_tokens, window_tokens);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(view.head_dim()));
-  return window_attention(queries, view.keys.narrow(0, kv_head, 1), scale);
+  return {view.queries.narrow(0, first, count).narrow(1, gathered - window_tokens, window_tokens),
+          view.keys.narrow(0, kv_head, 1), 1.0 / std::sqrt(static_cast<double>(view.head_dim()))};
+}
+
+Pool pool_named(std::string_view name) {
+  if (name == "grow") return Pool::grow;
+  return name == "max" ? Pool::max : Pool::avg;
+}
+
+}  // namespace
+
+at::Tensor window_rows(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
+  const auto window = window_of(view, window_tokens, first, count);
+  return window_attention(window.queries, window.keys, window.scale);
 }
 
 at::Tensor window_mass(const LayerView& view, int64_t window_tokens, int64_t first, int64_t count) {
@@ -58,6 +78,26 @@ at::Tensor pool_tokens(const at::Tensor& mass, std::string_view pool, int64_t ke
   const auto pooled = pool == "max" ? at::max_pool1d(rows, kernel, 1, kernel / 2)
                                     : at::avg_pool1d(rows, kernel, 1, kernel / 2);
   return pooled.squeeze(0);
+}
+
+at::Tensor pooled_window_mass(const LayerView& view, int64_t window_tokens, int64_t first,
+                              int64_t count, std::string_view pool, int64_t kernel) {
+  if (!view.keys.is_cuda()) {
+    return pool_tokens(window_mass(view, window_tokens, first, count), pool, kernel);
+  }
+  const auto window = window_of(view, window_tokens, first, count);
+  return cuda::pooled_window_mass(window.queries, window.keys, window.scale, pool_named(pool),
+                                  kernel);
+}
+
+at::Tensor pooled_window_mass(const LayerView& view, int64_t window_tokens, std::string_view pool,
+                              int64_t kernel) {
+  const int64_t group = view.heads() / view.kv_heads();
+  std::vector<at::Tensor> rows;
+  for (int64_t k = 0; k < view.kv_heads(); ++k) {
+    rows.push_back(pooled_window_mass(view, window_tokens, k * group, group, pool, kernel));
+  }
+  return at::cat(rows);
 }
 
 at::Tensor with_protected_window(const at::Tensor& past, int64_t window_tokens) {

@@ -37,6 +37,15 @@ at::Tensor window_mass(const LayerView& view, int64_t window_tokens);
 /// @param mass  [heads, past]
 at::Tensor pool_tokens(const at::Tensor& mass, std::string_view pool, int64_t kernel);
 
+/// pool_tokens(window_mass(..)) of query heads first .. first + count - 1, all of one KV head; one
+/// kernel on CUDA.
+/// @return  [count, tokens - window] f32
+at::Tensor pooled_window_mass(const LayerView& view, int64_t window_tokens, int64_t first,
+                              int64_t count, std::string_view pool, int64_t kernel);
+/// The same of all heads: [heads, tokens - window].
+at::Tensor pooled_window_mass(const LayerView& view, int64_t window_tokens, std::string_view pool,
+                              int64_t kernel);
+
 /// [kv_heads, tokens]: `past` [kv_heads, past] followed by window columns of +inf.
 at::Tensor with_protected_window(const at::Tensor& past, int64_t window_tokens);
 

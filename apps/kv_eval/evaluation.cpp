@@ -16,11 +16,12 @@
 #include "kvcal/profile/keep_dump.hpp"
 #include "kvcal/profile/longbench.hpp"
 #include "kvcal/profile/results.hpp"
-#include "kvcal/profile/shards.hpp"
 #include "kvcal/profile/summary.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
+#include "shared/run_in_team.hpp"
 #include "shared/yaml_flags.hpp"
 
 namespace kvcal {
@@ -40,10 +41,9 @@ std::string running_scores(const std::vector<SampleRecord>& records, size_t vari
 
 constexpr const char* kKeepRoot = "/keep";  // in a shard
 
-/// Runs a sample and writes its shard: records and, if they are asked for, what each variant kept.
-void run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
-                const PlannedTask& task, const Sample& sample,
-                const std::function<void(const std::function<void(Hdf5Writer&)>&)>& write) {
+/// Runs a sample. @return  writes its records and, if they are asked for, what each variant kept
+WriteRecord run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
+                       const PlannedTask& task, const Sample& sample) {
   std::vector<std::pair<KeepKey, std::vector<KeepSet>>> kept;
   KeepSink sink;
   if (!flags.dump_keep.empty()) {
@@ -54,11 +54,11 @@ void run_sample(const EvalFlags& flags, Engine& engine, const EvalPlan& plan,
                       compression.kept});
     };
   }
-  const auto records = engine.run(task.name, sample, plan.variants, sink);
-  write([&](Hdf5Writer& file) {
+  auto records = engine.run(task.name, sample, plan.variants, sink);
+  return [records = std::move(records), kept = std::move(kept)](Hdf5Writer& file) {
     write_records(file, records);
     for (const auto& [key, layers] : kept) write_keep_sets(file, kKeepRoot, key, layers);
-  });
+  };
 }
 
 /// Whatever else is run would be refused in the end.
@@ -68,7 +68,7 @@ bool is_stopped(const EvalPlan& plan, const Results& results) {
 
 /// @return  all records, or the first ones where it stopped
 Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& resolved,
-            Session& session, Shards& shards) {
+            Session& session, Team& team, Work& work) {
   Results results;
   results.model = session.identity();
   results.provenance = make_provenance("kv-eval", flags.shared, resolved, session.dtype_name());
@@ -80,30 +80,31 @@ Results run(const EvalFlags& flags, const EvalPlan& plan, const std::string& res
   options.seed = static_cast<uint64_t>(flags.shared.seed);
   options.measures_fidelity = !flags.skips_fidelity;
   options.variant_bytes =
-      variant_memory(flags, predict_memory(plan, session.config(), session.element_bytes()));
+      variant_memory(flags, predict_memory(plan, session.config(), session.element_bytes()),
+                     team.launch().local_size);
   Engine engine(session.model(), session.tokenizer(), session.chat(), plan.facts, options);
   std::optional<KeepDump> dump;
-  if (!flags.dump_keep.empty()) dump.emplace(flags.dump_keep);
+  if (!flags.dump_keep.empty() && team.is_root()) dump.emplace(flags.dump_keep);
   const auto [begin, end] = plan.units();
   Progress progress("kv-eval", end - begin, flags.shared.is_quiet);
-  int64_t unit = 0;
-  for (const auto& task : plan.tasks) {
-    for (int64_t i = 0; i < task.samples; ++i, ++unit) {
-      if (unit < begin || unit >= end) continue;
-      std::vector<SampleRecord> records;
-      const auto make = [&] {
-        run_sample(flags, engine, plan, task, task.task->sample(i),
-                   [&](const auto& fill) { shards.write(unit, fill); });
-      };
-      const bool is_new = take_unit(shards, unit, make,
-                                    [&](const Hdf5Reader& file) { records = read_records(file); });
-      if (dump) shards.read(unit, [&](const Hdf5Reader& file) { dump->add_from(file, kKeepRoot); });
-      results.records.insert(results.records.end(), records.begin(), records.end());
-      progress.step(running_scores(results.records, plan.variants.size()), is_new);
-      if (is_stopped(plan, results)) return results;
-    }
-  }
-  if (dump) dump->finish();
+  std::vector<SampleRecord> records;
+  const auto make = [&](int64_t unit) {
+    const auto& [task, index] = plan.sample_of(unit);
+    const Sample sample = task->task->sample(index);
+    spdlog::debug("prompt {} of {}", sample.id, task->name);
+    return run_sample(flags, engine, plan, *task, sample);
+  };
+  const auto take = [&](int64_t, const Hdf5Reader& file) {
+    records = read_records(file);
+    if (dump) dump->add_from(file, kKeepRoot);
+  };
+  const auto after = [&](int64_t, bool is_new) {
+    results.records.insert(results.records.end(), records.begin(), records.end());
+    progress.step(running_scores(results.records, plan.variants.size()), is_new);
+    return !is_stopped(plan, results);
+  };
+  work.run(plan.groups(), {make, take, after});
+  if (dump && !is_stopped(plan, results)) dump->finish();
   return results;
 }
 
@@ -151,6 +152,10 @@ void check_flags(const EvalFlags& flags) {
   require(!flags.tasks.empty() && !flags.methods.empty(), Kind::config,
           "--tasks and --methods name nothing");
   if (!flags.plot.empty()) require_plot_format(flags.plot);
+}
+
+/// What rank 0 alone will write.
+void check_outputs(const EvalFlags& flags) {
   if (!flags.predictions.empty()) check_predictions(flags);
   if (!flags.shared.output.empty()) check_output(flags.shared.output, output_mode(flags.shared));
 }
@@ -167,6 +172,37 @@ std::string describe_run(const EvalFlags& flags, const EvalPlan& plan, const Ses
   return describe_plan(plan, config, element_bytes, time);
 }
 
+int evaluate(const EvalFlags& flags, const CLI::App& app, Team& team) {
+  check_flags(flags);
+  if (team.is_root()) check_outputs(flags);
+  const auto plan = plan_methods(flags);
+  Session session(flags.shared, team.launch());
+  plan_samples(flags, session, *plan);
+  const std::string resolved = plan->resolved(resolved_flags(app));
+  if (flags.shared.is_dry_run) {
+    if (team.is_root()) {
+      print_result(resolved + describe_run(flags, *plan, session));
+    }
+    return kDone;
+  }
+  // Without --output the shards lie under a scratch name and go at the end.
+  const std::string output = flags.shared.output.empty() ? scratch_output() : flags.shared.output;
+  Work work(team, output, resolved, output_mode(flags.shared));
+  auto results =
+      work.is_finished() ? Results::load(output) : run(flags, *plan, resolved, session, team, work);
+  if (!team.is_root()) return kDone;
+  if (is_stopped(*plan, results)) {
+    if (flags.shared.output.empty()) work.finish();
+    return conclude(flags, *plan, std::move(results));
+  }
+  if (flags.measures_latency) results.latency = measure_latencies(flags, *plan, session);
+  const bool is_new = !work.is_finished() || flags.measures_latency;
+  if (!flags.shared.output.empty() && is_new) results.save(output);
+  work.finish();
+  if (!flags.predictions.empty()) write_predictions(flags, *plan, results);
+  return conclude(flags, *plan, std::move(results));
+}
+
 }  // namespace
 
 int evaluate(const EvalFlags& flags, const CLI::App& app) {
@@ -176,30 +212,7 @@ int evaluate(const EvalFlags& flags, const CLI::App& app) {
                                        : list_tasks(parse_task_params(flags.task_params)));
     return kDone;
   }
-  check_flags(flags);
-  const auto plan = plan_methods(flags);
-  Session session(flags.shared);
-  plan_samples(flags, session, *plan);
-  const std::string resolved = plan->resolved(resolved_flags(app));
-  if (flags.shared.is_dry_run) {
-    print_result(resolved + describe_run(flags, *plan, session));
-    return kDone;
-  }
-  // Without --output the shards lie under a scratch name and go at the end.
-  const std::string output = flags.shared.output.empty() ? scratch_output() : flags.shared.output;
-  auto shards = Shards::open(output, resolved, output_mode(flags.shared));
-  auto results =
-      shards.is_finished() ? Results::load(output) : run(flags, *plan, resolved, session, shards);
-  if (is_stopped(*plan, results)) {
-    if (flags.shared.output.empty()) shards.finish();
-    return conclude(flags, *plan, std::move(results));
-  }
-  if (flags.measures_latency) results.latency = measure_latencies(flags, *plan, session);
-  const bool is_new = !shards.is_finished() || flags.measures_latency;
-  if (!flags.shared.output.empty() && is_new) results.save(output);
-  shards.finish();
-  if (!flags.predictions.empty()) write_predictions(flags, *plan, results);
-  return conclude(flags, *plan, std::move(results));
+  return run_in_team(flags.shared, [&](Team& team) { return evaluate(flags, app, team); });
 }
 
 }  // namespace kvcal

@@ -130,8 +130,19 @@ void read_baseline(const EvalFlags& flags, const Session& session, EvalPlan& pla
   require_comparable(*plan.baseline, session.identity(), plan.prompts, flags.baseline);
 }
 
+/// Most of it is whole chunks that were prefilled for the prompt before.
+bool is_mostly_prefilled(std::span<const int64_t> ids, std::span<const int64_t> before) {
+  const auto [differs, unused] =
+      std::mismatch(ids.begin(), ids.end(), before.begin(), before.end());
+  const int64_t alike = differs - ids.begin();
+  const int64_t chunk = ModelOptions().prefill_chunk_tokens;
+  const int64_t reused = alike / chunk * chunk;
+  return 2 * reused >= static_cast<int64_t>(ids.size());
+}
+
 void check_samples(const EvalFlags& flags, const Session& session,
                    const std::set<std::string>& calibration, EvalPlan& plan) {
+  std::vector<int64_t> ids_before;
   for (auto& task : plan.tasks) {
     for (int64_t i = 0; i < task.samples; ++i) {
       const Sample sample = task.task->sample(i);
@@ -160,12 +171,36 @@ void check_samples(const EvalFlags& flags, const Session& session,
         const int64_t tail = prompt.total() + sample.max_new_tokens - seen;
         plan.longest_tail = std::max(plan.longest_tail, tail);
         plan.shapes.push_back({parse_visibility(visibility), {seen, tail}});
+        if (visibility == flags.visibilities.front()) {
+          plan.begins_alike.push_back(is_mostly_prefilled(prompt.context, ids_before));
+          ids_before = prompt.context;
+        }
       }
     }
   }
 }
 
 }  // namespace
+
+std::pair<const PlannedTask*, int64_t> EvalPlan::sample_of(int64_t unit) const {
+  auto task = tasks.begin();
+  for (; unit >= task->samples; ++task) unit -= task->samples;
+  return {&*task, unit};
+}
+
+std::vector<UnitRange> EvalPlan::groups() const {
+  const auto [begin, end] = units();
+  std::vector<UnitRange> groups;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const bool goes_on = unit > begin && begins_alike[static_cast<size_t>(unit)];
+    if (goes_on) {
+      groups.back().end = unit + 1;
+    } else {
+      groups.push_back({unit, unit + 1});
+    }
+  }
+  return groups;
+}
 
 std::string EvalPlan::resolved(const std::string& flags_yaml) const {
   std::string text = flags_yaml + inputs;
@@ -229,7 +264,7 @@ Durations predict_durations(const EvalPlan& plan, const ModelConfig& model, int6
   return sum;
 }
 
-int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan, int64_t processes) {
   if (!flags.memory.empty()) {
     const int64_t given = parse_bytes(flags.memory);
     // What costly methods made of a document is held all the time.
@@ -240,7 +275,7 @@ int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan) {
             plan.compactions > 0 ? ", with what is held for the next question" : "");
     return given - plan.compactions;
   }
-  const int64_t free = available_memory();
+  const int64_t free = available_memory() / processes;
   if (free == 0) return std::numeric_limits<int64_t>::max();
   const int64_t others = plan.total() - plan.variants;
   require(plan.least() <= free, Kind::config,

@@ -14,6 +14,8 @@
 #include "kvcal/profile/engine.hpp"
 #include "kvcal/profile/gate.hpp"
 #include "kvcal/profile/head_mask.hpp"
+#include "kvcal/profile/memory.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/session.hpp"
 
 namespace kvcal {
@@ -42,10 +44,15 @@ struct EvalPlan {
   int64_t longest_prompt = 0, longest_tail = 0;  ///< tokens; question and answer in the tail
   std::vector<std::pair<Visibility, PromptShape>> shapes;  ///< of every prompt
 
-  /// Units begin .. end - 1 are run, of the prompts of all tasks in order.
+  std::vector<bool> begins_alike;  ///< [prompts] mostly prefilled when the one before was
+  /// The prompt of a unit: prompts of all tasks are counted in order.
+  std::pair<const PlannedTask*, int64_t> sample_of(int64_t unit) const;
+  /// Units begin .. end - 1 are run.
   std::pair<int64_t, int64_t> units() const {
     return shard ? shard->range(samples) : std::pair(int64_t{0}, samples);
   }
+  /// Of these, side by side what one process should run for its prefixes.
+  std::vector<UnitRange> groups() const;
   std::string resolved(const std::string& flags_yaml) const;
 };
 
@@ -67,8 +74,8 @@ Durations predict_durations(const EvalPlan& plan, const ModelConfig& model, int6
                             const Device& device, bool measures_fidelity);
 
 /// Bytes that the caches of variants may take: as --memory says, else half of what is free when the
-/// rest of the plan has its part.
+/// rest of the plan has its part, on a machine that so many `processes` of the run share.
 /// @throws Error{config} not even one variant at a time fits
-int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan);
+int64_t variant_memory(const EvalFlags& flags, const MemoryPlan& plan, int64_t processes);
 
 }  // namespace kvcal

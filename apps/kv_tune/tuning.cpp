@@ -6,14 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "kv_tune/tune_report.hpp"
 #include "kvcal/compress/error.hpp"
-#include "kvcal/profile/shards.hpp"
 #include "kvcal/profile/statistics.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
+#include "shared/run_in_team.hpp"
 #include "shared/session.hpp"
 #include "shared/yaml_flags.hpp"
 
@@ -80,12 +82,12 @@ Prompts split_prompts(const TuneFlags& flags, const Session& session) {
 class TuningRun {
  public:
   TuningRun(const TuneFlags& flags, Session& session, const Profile& profile,
-            const Prompts& prompts, Shards& shards)
+            const Prompts& prompts, const Team& team, Work& work)
       : flags_(flags),
         prompts_(prompts),
-        shards_(shards),
+        work_(work),
         progress_("kv-tune", static_cast<int64_t>(flags.spaces.size()) * most_units(),
-                  flags.shared.is_quiet),
+                  flags.shared.is_quiet || !team.is_root()),
         tuner_(session.model(), session.tokenizer(), session.chat(), profile.facts(),
                parse_budgets(flags.budgets), parse_visibility(flags.visibility),
                static_cast<uint64_t>(flags.shared.seed)) {}
@@ -98,9 +100,8 @@ class TuningRun {
     tuned.tuned_on = static_cast<int64_t>(prompts_.tuning.size());
     tuned.held_out = static_cast<int64_t>(prompts_.held_out.size());
     ++spaces_begun_;
-    const auto found = search(space, options(), [&](int64_t prompt, auto candidates) {
-      return losses(space, prompt, candidates);
-    });
+    const auto found =
+        search(space, options(), [&](auto inquiries) { return losses(space, inquiries); });
     for (size_t i = 0; i < found.size(); ++i) {
       const auto& budget = tuner_.budgets()[i].text();
       require(std::isfinite(found[i].loss), Kind::config,
@@ -134,22 +135,36 @@ class TuningRun {
   }
   int64_t spaces_left() const { return static_cast<int64_t>(flags_.spaces.size()) - spaces_begun_; }
 
-  std::vector<double> losses(const SearchSpace& space, int64_t prompt,
-                             std::span<const Candidate> candidates) {
-    const auto& of = prompts_.tuning[static_cast<size_t>(prompt)];
-    std::vector<double> losses;
-    const int64_t unit = next_unit_++;
-    const auto make = [&] {
+  std::vector<std::vector<double>> losses(const SearchSpace& space,
+                                          std::span<const Inquiry> inquiries) {
+    std::vector<std::vector<double>> losses(inquiries.size());
+    const int64_t first = next_unit_;
+    const auto make = [&](int64_t unit) -> WriteRecord {
+      const auto& [prompt, candidates] = inquiries[static_cast<size_t>(unit - first)];
+      const auto& of = prompts_.tuning[static_cast<size_t>(prompt)];
       const auto made = tuner_.losses(of.name, of.sample(), space, candidates);
-      shards_.write(unit, [&](Hdf5Writer& file) { write_losses(file, made); });
+      return [made](Hdf5Writer& file) { write_losses(file, made); };
     };
-    const bool is_new = take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
-      losses = read_losses(file, static_cast<int64_t>(candidates.size()));
-    });
-    progress_.step(fmt::format("{}: {} candidates, least loss {:.3f}", space.name(),
-                               candidates.size(), *std::min_element(losses.begin(), losses.end())),
-                   is_new);
+    const auto take = [&](int64_t unit, const Hdf5Reader& file) {
+      const auto i = static_cast<size_t>(unit - first);
+      losses[i] = read_losses(file, static_cast<int64_t>(inquiries[i].candidates.size()));
+    };
+    const auto after = [&](int64_t unit, bool is_new) {
+      const auto& of_prompt = losses[static_cast<size_t>(unit - first)];
+      progress_.step(
+          fmt::format("{}: {} candidates, least loss {:.3f}", space.name(), of_prompt.size(),
+                      *std::min_element(of_prompt.begin(), of_prompt.end())),
+          is_new);
+      return true;
+    };
+    run_units(inquiries.size(), {make, take, after});
     return losses;
+  }
+
+  /// All processes take all records: what is run next depends on them.
+  void run_units(size_t units, const UnitWork& work) {
+    const int64_t first = std::exchange(next_unit_, next_unit_ + static_cast<int64_t>(units));
+    work_.run(single_units(first, next_unit_), work, Work::Takes::everywhere);
   }
 
   /// Lets the finalists answer the tuning prompts, and chooses.
@@ -191,18 +206,21 @@ class TuningRun {
                                     std::span<const BudgetedMethod> methods,
                                     const std::string& what) {
     std::vector<SampleRecord> records;
-    for (const auto& of : prompts) {
-      const int64_t unit = next_unit_++;
-      const auto make = [&] {
-        const auto made = tuner_.answer(of.name, of.sample(), methods);
-        shards_.write(unit, [&](Hdf5Writer& file) { write_records(file, made); });
-      };
-      const bool is_new = take_unit(shards_, unit, make, [&](const Hdf5Reader& file) {
-        const auto found = read_records(file);
-        records.insert(records.end(), found.begin(), found.end());
-      });
+    const int64_t first = next_unit_;
+    const auto make = [&](int64_t unit) -> WriteRecord {
+      const auto& of = prompts[static_cast<size_t>(unit - first)];
+      const auto made = tuner_.answer(of.name, of.sample(), methods);
+      return [made](Hdf5Writer& file) { write_records(file, made); };
+    };
+    const auto take = [&](int64_t, const Hdf5Reader& file) {
+      const auto found = read_records(file);
+      records.insert(records.end(), found.begin(), found.end());
+    };
+    const auto after = [&](int64_t, bool is_new) {
       progress_.step(what, is_new);
-    }
+      return true;
+    };
+    run_units(prompts.size(), {make, take, after});
     return records;
   }
 
@@ -210,7 +228,7 @@ class TuningRun {
 
   const TuneFlags& flags_;
   const Prompts& prompts_;
-  Shards& shards_;
+  Work& work_;
   Progress progress_;
   Tuner tuner_;
   int64_t next_unit_ = 0, spaces_begun_ = 0;
@@ -228,17 +246,14 @@ void add_prompts(const Prompts& prompts, const Session& session, Profile& profil
   }
 }
 
-}  // namespace
-
-int tune(const TuneFlags& flags, const CLI::App& app) {
-  apply_shared_flags(flags.shared);
+int tune(const TuneFlags& flags, const CLI::App& app, Team& team) {
   require(flags.shared.output.empty(), Kind::config,
           "kv-tune adds to --profile {}; copy it first to keep the old one", flags.profile);
   require_unique_budgets(flags.budgets);
   parse_visibility(flags.visibility);
   std::vector<SearchSpace> spaces;
   for (const auto& name : flags.spaces) spaces.push_back(SearchSpace::load(name));
-  Session session(flags.shared);
+  Session session(flags.shared, team.launch());
   Profile profile = session.load_profile(flags.profile);
   const auto prompts = split_prompts(flags, session);
   std::string resolved =
@@ -248,28 +263,35 @@ int tune(const TuneFlags& flags, const CLI::App& app) {
     resolved += fmt::format("  {}: {}\n", space.name(), space.sha256());
   }
   if (flags.shared.is_dry_run) {
-    print_result(resolved);
+    if (team.is_root()) print_result(resolved);
     return kDone;
   }
-  auto shards =
-      Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
-  TuningRun run(flags, session, profile, prompts, shards);
+  Work work(team, flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
+  TuningRun run(flags, session, profile, prompts, team, work);
   const std::string tasks = fmt::format("{}", fmt::join(flags.tasks, ","));
   std::vector<TunedSpace> tuned;
   for (const auto& space : spaces) {
     tuned.push_back(run.run(space));
     profile.selections[space.name()] = settings_of(tuned.back(), tasks);
   }
+  if (!team.is_root()) return kDone;
   add_prompts(prompts, session, profile);
   profile.begin_stage(make_provenance("kv-tune", flags.shared, resolved, session.dtype_name()));
   profile.save(flags.profile);
-  shards.finish();
+  work.finish();
   print_result(flags.shared.json == "-" ? tuned_as_json(tuned)
                                         : tuned_as_table(tuned, flags.profile));
   if (!flags.shared.json.empty() && flags.shared.json != "-") {
     write_text_file(flags.shared.json, tuned_as_json(tuned));
   }
   return kDone;
+}
+
+}  // namespace
+
+int tune(const TuneFlags& flags, const CLI::App& app) {
+  apply_shared_flags(flags.shared);
+  return run_in_team(flags.shared, [&](Team& team) { return tune(flags, app, team); });
 }
 
 }  // namespace kvcal

@@ -10,10 +10,11 @@
 
 #include "kvcal/profile/layer_budget.hpp"
 #include "kvcal/profile/measure.hpp"
-#include "kvcal/profile/shards.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
+#include "shared/run_in_team.hpp"
 #include "shared/session.hpp"
 #include "shared/table.hpp"
 #include "shared/yaml_flags.hpp"
@@ -104,31 +105,48 @@ void remember_prompt(const std::string& digest_of_prompt, Profile& profile) {
   if (found == profile.prompts.end()) profile.prompts.push_back(digest);
 }
 
-/// Runs what the shards lack, one progress bar over all measures, and replaces the profile's parts.
-void measure(const LayerBudgetFlags& flags, std::vector<AskedMeasure>& measures,
-             const std::vector<Dataset>& datasets, Session& session, Shards& shards,
-             Profile& profile) {
-  int64_t prompts = 0, unit = 0;
-  for (const auto& dataset : datasets) prompts += dataset.prompts;
-  Progress progress("layer-budget", prompts * static_cast<int64_t>(measures.size()),
-                    flags.shared.is_quiet);
-  for (auto& [info, method, measure] : measures) {
+/// One measure of one prompt.
+struct MeasuredPrompt {
+  Measure* measure;
+  const Dataset* dataset;
+  int64_t index;
+};
+
+std::vector<MeasuredPrompt> units_of(const std::vector<AskedMeasure>& measures,
+                                     const std::vector<Dataset>& datasets) {
+  std::vector<MeasuredPrompt> units;
+  for (const auto& asked : measures) {
     for (const auto& dataset : datasets) {
-      for (int64_t i = 0; i < dataset.prompts; ++i, ++unit) {
-        const auto make = [&, of = measure.get()] {
-          const PromptReader reader{session.model(), session.tokenizer(), session.chat()};
-          shards.write(unit,
-                       [&](Hdf5Writer& file) { of->run(reader, dataset.task->sample(i), file); });
-        };
-        const bool is_new =
-            take_unit(shards, unit, make, [&, of = measure.get()](const Hdf5Reader& file) {
-              remember_prompt(of->add(dataset.name, file), profile);
-            });
-        progress.step(measure->estimate(), is_new);
+      for (int64_t i = 0; i < dataset.prompts; ++i) {
+        units.push_back({asked.measure.get(), &dataset, i});
       }
     }
-    measure->store(profile);
   }
+  return units;
+}
+
+/// One progress bar over all measures; on rank 0 the measures and the profile's prompts know all in
+/// the end.
+void measure(const LayerBudgetFlags& flags, const std::vector<AskedMeasure>& measures,
+             const std::vector<Dataset>& datasets, Session& session, Work& work, Profile& profile) {
+  const auto units = units_of(measures, datasets);
+  const auto end = static_cast<int64_t>(units.size());
+  Progress progress("layer-budget", end, flags.shared.is_quiet);
+  const auto make = [&](int64_t unit) -> WriteRecord {
+    return [&, of = units[static_cast<size_t>(unit)]](Hdf5Writer& file) {
+      const PromptReader reader{session.model(), session.tokenizer(), session.chat()};
+      of.measure->run(reader, of.dataset->task->sample(of.index), file);
+    };
+  };
+  const auto take = [&](int64_t unit, const Hdf5Reader& file) {
+    const auto& of = units[static_cast<size_t>(unit)];
+    remember_prompt(of.measure->add(of.dataset->name, file), profile);
+  };
+  const auto after = [&](int64_t unit, bool is_new) {
+    progress.step(units[static_cast<size_t>(unit)].measure->estimate(), is_new);
+    return true;
+  };
+  work.run(single_units(0, end), {make, take, after});
 }
 
 void allocate(const LayerBudgetFlags& flags, const ModelConfig& model, Profile& profile) {
@@ -218,13 +236,10 @@ void check_allocators(const LayerBudgetFlags& flags, const std::vector<AskedMeas
   }
 }
 
-}  // namespace
-
-int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
-  apply_shared_flags(flags.shared);
+int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app, Team& team) {
   require(flags.shared.output.empty(), Kind::config,
           "layer-budget adds to --profile {}; copy it first to keep the old one", flags.profile);
-  Session session(flags.shared);
+  Session session(flags.shared, team.launch());
   Profile profile = session.load_profile(flags.profile);
   const auto facts = profile.facts();
   auto measures = make_measures(flags, session.config(), facts);
@@ -233,23 +248,32 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
   std::string resolved = resolved_flags(app);
   for (const auto& asked : measures) resolved += "---\n" + asked.method.resolved();
   if (flags.shared.is_dry_run) {
-    print_result(resolved);
+    if (team.is_root()) print_result(resolved);
     return kDone;
   }
-  auto shards =
-      Shards::open(flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
-  measure(flags, measures, datasets, session, shards, profile);
+  Work work(team, flags.profile, resolved, output_mode(flags.shared), Shards::Target::updated);
+  measure(flags, measures, datasets, session, work, profile);
+  if (!team.is_root()) return kDone;
+  for (const auto& asked : measures) asked.measure->store(profile);
   allocate(flags, session.config(), profile);
   profile.begin_stage(
       make_provenance("layer-budget", flags.shared, resolved, session.dtype_name()));
   profile.save(flags.profile);
-  shards.finish();
+  work.finish();
   print_result(flags.shared.json == "-" ? budgets_as_json(profile)
                                         : budgets_as_table(flags, session.config(), profile));
   if (!flags.shared.json.empty() && flags.shared.json != "-") {
     write_text_file(flags.shared.json, budgets_as_json(profile));
   }
   return kDone;
+}
+
+}  // namespace
+
+int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app) {
+  apply_shared_flags(flags.shared);
+  return run_in_team(flags.shared,
+                     [&](Team& team) { return measure_layer_budgets(flags, app, team); });
 }
 
 }  // namespace kvcal

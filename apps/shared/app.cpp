@@ -10,6 +10,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/provenance.hpp"
+#include "shared/run_in_team.hpp"
 #include "shared/threads.hpp"
 #include "shared/yaml_flags.hpp"
 
@@ -29,12 +30,6 @@ std::string join_arguments(int argc, char** argv) {
   return line;
 }
 
-ExitCode exit_code_of(Kind kind) {
-  if (kind == Kind::config) return kUsage;
-  if (kind == Kind::internal) return kBug;
-  return kData;
-}
-
 int report(const std::string& name, const std::string& message, ExitCode code) {
   fmt::print(stderr, "{}: {}\n", name, message);
   return code;
@@ -47,6 +42,21 @@ void start_logging(const std::string& name) {
 }
 
 }  // namespace
+
+ExitCode exit_code_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& of_ours) {
+    if (of_ours.kind() == Kind::config) return kUsage;
+    return of_ours.kind() == Kind::internal ? kBug : kData;
+  } catch (const std::filesystem::filesystem_error&) {  // a name too long, no permission
+    return kData;
+  } catch (const std::bad_alloc&) {
+    return kData;
+  } catch (...) {
+    return kBug;
+  }
+}
 
 std::string command_line() {
   return typed_command_line;
@@ -76,10 +86,11 @@ int run_app(int argc, char** argv, const AppInfo& info,
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
+    if (!speaks_for_all()) return kUsage;
     return report(info.name, fmt::format("{} (see {} --help)", error.what(), info.name), kUsage);
   } catch (const Error& error) {
-    return report(info.name, error.what(), exit_code_of(error.kind()));
-  } catch (const std::filesystem::filesystem_error& error) {  // a name too long, no permission
+    return report(info.name, error.what(), exit_code_of(std::current_exception()));
+  } catch (const std::filesystem::filesystem_error& error) {
     return report(info.name, error.what(), kData);
   } catch (const std::bad_alloc&) {
     return report(info.name, "out of memory", kData);

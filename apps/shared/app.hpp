@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -21,6 +22,9 @@ struct AppInfo {
 int run_app(int argc, char** argv, const AppInfo& info,
             const std::function<void(CLI::App&)>& add_flags,
             const std::function<int(CLI::App&)>& run);
+
+/// What an error that leaves a program ends it with.
+ExitCode exit_code_of(const std::exception_ptr& error);
 
 /// The command line as typed, for provenance.
 std::string command_line();

@@ -62,6 +62,12 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
   app.add_option("--limit", flags.limit, "at most this many prompts per task; 0 = all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--rendezvous", flags.rendezvous,
+                 "HOST:PORT of the first of several processes, where their launcher does not say");
+  app.add_option("--lease-seconds", flags.lease_seconds,
+                 "of several processes, one that is silent for so long is taken for dead")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--resume", flags.is_resume, "go on where a killed run of the same config stopped");
   app.add_flag("--force", flags.is_force, "replace an existing output")->excludes("--resume");
   app.add_option("--json", flags.json,

@@ -21,6 +21,8 @@ struct SharedFlags {
   int64_t threads = 0;
   int64_t seed = 0;
   int64_t limit = 0;
+  std::string rendezvous;
+  double lease_seconds = 30;
   bool is_resume = false, is_force = false, is_dry_run = false;
   bool is_quiet = false, is_verbose = false;
   bool has_provenance = true;

@@ -14,14 +14,6 @@ OutputMode output_mode(const SharedFlags& flags) {
   return flags.is_force ? OutputMode::force : OutputMode::fresh;
 }
 
-bool take_unit(Shards& shards, int64_t unit, const std::function<void()>& make,
-               const std::function<void(const Hdf5Reader&)>& take) {
-  if (shards.read(unit, take)) return false;
-  make();
-  require(shards.read(unit, take), Kind::internal, "unit {} cannot be read back", unit);
-  return true;
-}
-
 std::string scratch_output() {
   return (std::filesystem::temp_directory_path() / fmt::format("kvcal-{}.h5", getpid())).string();
 }

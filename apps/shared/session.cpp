@@ -6,8 +6,9 @@
 
 namespace kvcal {
 
-Session::Session(const SharedFlags& flags)
+Session::Session(const SharedFlags& flags, const Launch& launch)
     : flags_(flags),
+      device_(device_of(launch, flags.device)),
       config_(read_model_config(flags.model)),
       tokenizer_(Tokenizer::load(flags.model)),
       chat_(flags.chat_format.empty() ? ChatFormat::for_model(flags.model, config_)
@@ -26,7 +27,7 @@ Profile Session::load_profile(const std::string& file) const {
 
 const Model& Session::model() {
   if (!model_) {
-    model_.emplace(Model::load(flags_.model, {flags_.device, flags_.dtype}));
+    model_.emplace(Model::load(flags_.model, {device_, flags_.dtype}));
     spdlog::debug("{}: {} layers, {} heads on {} KV heads, {} weights", config_.name,
                   config_.layers, config_.heads, config_.kv_heads, dtype_name());
   }

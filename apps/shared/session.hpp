@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kvcal/profile/chat_format.hpp"
+#include "kvcal/profile/launch.hpp"
 #include "kvcal/profile/model.hpp"
 #include "kvcal/profile/profile.hpp"
 #include "kvcal/profile/tokenizer.hpp"
@@ -16,7 +17,8 @@ namespace kvcal {
 /// Cheap parts first: a wrong path or profile is told before the weights are read.
 class Session {
  public:
-  explicit Session(const SharedFlags& flags);
+  /// @param launch  says which device `cuda` is
+  Session(const SharedFlags& flags, const Launch& launch);
 
   const ModelConfig& config() const { return config_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -35,6 +37,7 @@ class Session {
 
  private:
   const SharedFlags& flags_;
+  std::string device_;
   ModelConfig config_;
   Tokenizer tokenizer_;
   ChatFormat chat_;

@@ -68,7 +68,9 @@ constexpr std::array kNotDeciding{"output",
                                   "measure-latency",
                                   "latency-tokens",
                                   "latency-repeats",
-                                  "predictions"};
+                                  "predictions",
+                                  "rendezvous",
+                                  "lease-seconds"};
 
 }  // namespace
 

@@ -7,10 +7,11 @@
 
 #include "kvcal/profile/identify.hpp"
 #include "kvcal/profile/resources.hpp"
-#include "kvcal/profile/shards.hpp"
+#include "kvcal/profile/work.hpp"
 #include "shared/app.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
+#include "shared/run_in_team.hpp"
 #include "shared/session.hpp"
 #include "shared/yaml_flags.hpp"
 #include "srh_identify/head_report.hpp"
@@ -88,43 +89,50 @@ void add_groups(const Trial& trial, const Calibration& calibration, HeadRun& run
   run.groups["needles"].push_back(trial.needle % 2 == 0 ? "even" : "odd");
 }
 
-/// Runs what the shards lack, in order; sums do not depend on which run made a shard.
+/// Adds a trial's result; in the trials' order, so that sums do not depend on who ran what.
+void add(const TrialResult& result, const Trial& trial, const Calibration& calibration,
+         const ModelConfig& config, HeadRun& run) {
+  ++run.trials;
+  run.without_span += result.has_span ? 0 : 1;
+  run.prompts.push_back({result.prompt_sha256, "srh-identify"});
+  spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
+                calibration.needles[trial.needle].id, result.recall, result.reply);
+  if (!result.has_passed) return;
+  ++run.passed;
+  accumulate(result, config.layers, config.heads, run.scores);
+  run.needle_of_prompt.push_back(static_cast<int64_t>(trial.needle));
+  add_groups(trial, calibration, run);
+}
+
 HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
-                   const Calibration& calibration, Session& session, Shards& shards) {
+                   const Calibration& calibration, Session& session, Work& work) {
   const auto& config = session.config();
-  HeadRun run;
   const HeadIdentifier identifier(session.model(), session.tokenizer(), session.chat(), protocol);
-  Progress progress("srh-identify", static_cast<int64_t>(calibration.trials.size()),
-                    flags.shared.is_quiet);
-  for (size_t i = 0; i < calibration.trials.size(); ++i) {
-    const auto& trial = calibration.trials[i];
-    const auto unit = static_cast<int64_t>(i);
-    TrialResult result;
-    const auto make = [&] {
-      const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
-      const auto made = identifier.run(prompt, calibration.needles[trial.needle]);
-      shards.write(unit,
-                   [&](Hdf5Writer& file) { write_trial(file, made, config.layers, config.heads); });
-    };
-    const bool is_new = take_unit(shards, unit, make, [&](const Hdf5Reader& file) {
-      result = read_trial(file, config.layers, config.heads);
-    });
-    ++run.trials;
-    run.without_span += result.has_span ? 0 : 1;
-    run.prompts.push_back({result.prompt_sha256, "srh-identify"});
-    if (result.has_passed) {
-      ++run.passed;
-      accumulate(result, config.layers, config.heads, run.scores);
-      run.needle_of_prompt.push_back(static_cast<int64_t>(trial.needle));
-      add_groups(trial, calibration, run);
-    }
-    spdlog::debug("{} tokens, depth {}, {}: recall {:.2f}: {}", result.prompt_tokens, trial.depth,
-                  calibration.needles[trial.needle].id, result.recall, result.reply);
+  const auto trials = static_cast<int64_t>(calibration.trials.size());
+  Progress progress("srh-identify", trials, flags.shared.is_quiet);
+  HeadRun run;
+  TrialResult result;
+  const auto trial_of = [&](int64_t unit) -> const Trial& {
+    return calibration.trials[static_cast<size_t>(unit)];
+  };
+  const auto make = [&](int64_t unit) -> WriteRecord {
+    const auto& trial = trial_of(unit);
+    const auto prompt = identifier.prompt(trial, calibration.needles, calibration.haystacks);
+    const auto made = identifier.run(prompt, calibration.needles[trial.needle]);
+    return
+        [made, &config](Hdf5Writer& file) { write_trial(file, made, config.layers, config.heads); };
+  };
+  const auto take = [&](int64_t, const Hdf5Reader& file) {
+    result = read_trial(file, config.layers, config.heads);
+  };
+  const auto after = [&](int64_t unit, bool is_new) {
+    add(result, trial_of(unit), calibration, config, run);
     progress.step(fmt::format("{}  {}/{} answered", best_heads(run, flags.kinds.front()),
                               run.passed, run.trials),
                   is_new);
-    if (is_stable(flags, run)) break;
-  }
+    return !is_stable(flags, run);
+  };
+  work.run(single_units(0, trials), {make, take, after});
   return run;
 }
 
@@ -139,25 +147,25 @@ Profile make_profile(const IdentifyFlags& flags, const HeadRun& run, Session& se
   return profile;
 }
 
-}  // namespace
-
-int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
-  apply_shared_flags(flags.shared);
+int identify_heads(const IdentifyFlags& flags, const CLI::App& app, Team& team) {
   const auto protocol = IdentifyProtocol::named(flags.protocol);
-  check_output(flags.shared.output, output_mode(flags.shared));
-  Session session(flags.shared);
+  if (team.is_root()) check_output(flags.shared.output, output_mode(flags.shared));
+  Session session(flags.shared, team.launch());
   const auto calibration = plan(flags, protocol, session);
   const std::string resolved = resolved_flags(app);
   if (flags.shared.is_dry_run) {
-    print_result(fmt::format("{}trials: {}\n", resolved, calibration.trials.size()));
+    if (team.is_root()) {
+      print_result(fmt::format("{}trials: {}\n", resolved, calibration.trials.size()));
+    }
     return kDone;
   }
-  auto shards = Shards::open(flags.shared.output, resolved, output_mode(flags.shared));
-  if (shards.is_finished()) {
+  Work work(team, flags.shared.output, resolved, output_mode(flags.shared));
+  if (work.is_finished()) {
     print_result(fmt::format("{} is finished: kv-inspect profile shows it\n", flags.shared.output));
     return kDone;
   }
-  const auto run = run_trials(flags, protocol, calibration, session, shards);
+  const auto run = run_trials(flags, protocol, calibration, session, work);
+  if (!team.is_root()) return kDone;
   require(run.passed > 0, Kind::input,
           "none of {} prompts was answered well enough to count (ROUGE-1 recall > {}): no ranking "
           "can be "
@@ -165,13 +173,20 @@ int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
           run.trials, protocol.gate_recall);
   const auto profile = make_profile(flags, run, session, resolved);
   profile.save(flags.shared.output);
-  shards.finish();
+  work.finish();
   warn_if_few_passed(run);
   print_result(flags.shared.json == "-" ? heads_as_json(flags, run) : heads_as_table(flags, run));
   if (!flags.shared.json.empty() && flags.shared.json != "-") {
     write_text_file(flags.shared.json, heads_as_json(flags, run));
   }
   return kDone;
+}
+
+}  // namespace
+
+int identify_heads(const IdentifyFlags& flags, const CLI::App& app) {
+  apply_shared_flags(flags.shared);
+  return run_in_team(flags.shared, [&](Team& team) { return identify_heads(flags, app, team); });
 }
 
 }  // namespace kvcal

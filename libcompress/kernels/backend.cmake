@@ -25,6 +25,11 @@ if(_use_cuda)
   target_include_directories(kvcal_kernels_cuda PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   list(APPEND _backend $<TARGET_OBJECTS:kvcal_kernels_cuda>)
   target_link_libraries(kvcal_compress PUBLIC $<BUILD_INTERFACE:CUDA::cudart_static>)
+  # No symbol of ours is in it: it brings Torch's operators for CUDA when it is loaded.
+  if(LibTorch_HAS_CUDA)
+    target_link_options(kvcal_compress PUBLIC
+      $<BUILD_INTERFACE:-Wl,--no-as-needed,${LibTorch_CUDA_LIBRARY},--as-needed>)
+  endif()
 else()
   file(GLOB _backend CONFIGURE_DEPENDS kernels/no_cuda/*.cpp)
 endif()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each device's kernels supply; ragged_attention.cpp checks the arguments and dispatches.
-// kernels/cuda and kernels/no_cuda define the same symbol: the build takes one of the folders.
+// What each device's kernels supply; the files above check the arguments and dispatch.
+// kernels/cuda and kernels/no_cuda define the same symbols: the build takes one of the folders.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/streaming_columns.hpp"
 #include "kvcal/compress/compact_cache.hpp"
 
 namespace kvcal::cpu {
@@ -25,4 +26,15 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
 
 namespace kvcal::cuda {
 at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale);
-}
+
+/// As kvcal::add_column_sums. No [new, seen] matrix is built.
+void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                     at::Tensor& sums);
+
+/// What the columns before the window get from its rows, pooled; in one pass over the keys after
+/// that for the rows' softmax.
+/// @param queries  [heads, window, head_dim], the last rows of `keys` [kv_heads, tokens, head_dim]
+/// @return  [heads, tokens - window] f32
+at::Tensor pooled_window_mass(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                              Pool pool, int64_t kernel);
+}  // namespace kvcal::cuda

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "kernels/backend.hpp"
+#include "kernels/block_attention.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 
@@ -71,8 +72,7 @@ at::Tensor attend_by_flash(const at::Tensor& queries, const at::Tensor& keys,
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values, double scale) {
   check_entries(queries, keys, values);
-  require(queries.is_cpu(), Kind::config, "no prefill attention for device {}, need cpu",
-          queries.device().str());
+  if (!queries.is_cpu()) return attend_by_blocks(queries, keys, values, scale);
   if (cpu::has_causal_attention(queries)) {
     return cpu::causal_attention(queries, keys, values, scale);
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each key column gets from all the query rows of a chunk: sums and maxima of the causal
 // softmax. A block of rows is turned into probabilities, reduced over its rows and forgotten. Made
-// of ATen operators, so the same code runs on every device; on the CPU one task is one head, which
-// goes through its blocks in order: same bytes on any number of threads.
+// of ATen operators, so the same code runs on every device, but that CUDA has a kernel of its own
+// for sums; on the CPU one task is one head, which goes through its blocks in order: same bytes on
+// any number of threads.
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
@@ -10,6 +11,7 @@
 #include <functional>
 #include <limits>
 
+#include "kernels/backend.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
@@ -78,6 +80,10 @@ void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double s
           Kind::shape, "column sums are {} of {}, need f32 of {} heads and at least {} tokens",
           c10::toString(sums.scalar_type()), fmt::join(sums.sizes(), " x "), queries.size(0),
           keys.size(1));
+  if (queries.is_cuda()) {
+    check_columns(queries, keys);
+    return cuda::add_column_sums(queries, keys, scale, sums);
+  }
   for_each_head(queries, keys, scale, [&](int64_t head, int64_t, at::Tensor& block) {
     sums[head].narrow(0, 0, block.size(1)).add_(block.sum(0));
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arithmetic of a softmax that sees its logits one by one: the part of the CUDA kernel that a
+// The arithmetic of a softmax that sees its logits one by one: the part of the CUDA kernels that a
 // test on the CPU can check. No Torch headers: nvcc reads this file.
 #pragma once
 
@@ -35,6 +35,9 @@ struct RunningSoftmax {
     maximum = logit;
     return {before, 1};
   }
+
+  /// The probability of a logit once all were taken.
+  KVCAL_HOST_DEVICE float share(float logit) const { return expf(logit - maximum) / sum; }
 
   /// Takes in what another one saw.
   KVCAL_HOST_DEVICE Step merge(const RunningSoftmax& other) {

@@ -56,15 +56,20 @@ struct SnapKv final : Scorer {
   }
 
   at::Tensor score(const LayerView& view) const override {
-    const auto mass = window_mass(view, params_.window_tokens);  // [heads, past]
-    const auto past = params_.pool_of == "group" ? pooled(mean_of_groups(mass, view.kv_heads()))
-                                                 : mean_of_groups(pooled(mass), view.kv_heads());
-    return with_protected_window(past, params_.window_tokens);
+    return with_protected_window(
+        params_.pool_of == "group" ? pooled_groups(view) : groups_of_pooled(view),
+        params_.window_tokens);
   }
 
  private:
-  at::Tensor pooled(const at::Tensor& mass) const {
-    return pool_tokens(mass, params_.pool, params_.pool_kernel);
+  at::Tensor pooled_groups(const LayerView& view) const {
+    const auto mass = window_mass(view, params_.window_tokens);  // [heads, past]
+    return pool_tokens(mean_of_groups(mass, view.kv_heads()), params_.pool, params_.pool_kernel);
+  }
+  at::Tensor groups_of_pooled(const LayerView& view) const {
+    const auto pooled =
+        pooled_window_mass(view, params_.window_tokens, params_.pool, params_.pool_kernel);
+    return mean_of_groups(pooled, view.kv_heads());
   }
 
   /// [kv_heads, past] of [heads, past].

@@ -55,8 +55,8 @@ struct SrhWindow final : Scorer {
 
  private:
   at::Tensor row_of(const LayerView& view, int64_t head) const {
-    const auto mass = window_mass(view, params_.window_tokens, head, 1);  // [1, past]
-    return pool_tokens(mass, "avg", params_.pool_kernel).squeeze(0);
+    return pooled_window_mass(view, params_.window_tokens, head, 1, "avg", params_.pool_kernel)
+        .squeeze(0);
   }
 
   std::vector<int64_t> heads_of(const LayerView& view) const {

@@ -192,10 +192,23 @@ bool Shards::read(int64_t unit, const std::function<void(const Hdf5Reader&)>& ta
     return true;
   } catch (const Error& error) {
     if (error.kind() != Kind::input) throw;
-    units_.erase(unit);
-    fs::remove(path_of(unit));
+    forget(unit);
     return false;
   }
+}
+
+std::string Shards::bytes(int64_t unit) const {
+  return read_text(path_of(unit));
+}
+
+void Shards::adopt(int64_t unit, const std::string& bytes) {
+  write_text(path_of(unit), bytes);
+  units_.insert(unit);
+}
+
+void Shards::forget(int64_t unit) {
+  units_.erase(unit);
+  fs::remove(path_of(unit));
 }
 
 void Shards::finish() {

@@ -136,7 +136,7 @@ class Search {
   void halve() {
     int64_t prompts = std::min(options_.first_prompts, options_.prompts);
     while (true) {
-      for (int64_t prompt = 0; prompt < prompts; ++prompt) look(prompt);
+      look(prompts);
       for (Track& track : tracks_) {
         if (!track.is_settled) track.sort_by_loss(prompts);
       }
@@ -150,8 +150,21 @@ class Search {
     }
   }
 
-  /// Losses of all points on a prompt; each is computed once in a search.
-  void look(int64_t prompt) {
+  /// Losses of all points on the first prompts; each is computed once in a search.
+  void look(int64_t prompts) {
+    std::vector<Inquiry> inquiries;
+    for (int64_t prompt = 0; prompt < prompts; ++prompt) {
+      if (auto missing = unseen(prompt); !missing.empty()) {
+        inquiries.push_back({prompt, std::move(missing)});
+      }
+    }
+    const auto losses = evaluate_(inquiries);
+    require(losses.size() == inquiries.size(), Kind::internal, "{} answers to {} inquiries",
+            losses.size(), inquiries.size());
+    for (size_t i = 0; i < inquiries.size(); ++i) remember(inquiries[i], losses[i]);
+  }
+
+  std::vector<Candidate> unseen(int64_t prompt) {
     std::vector<Candidate> missing;
     for (size_t budget = 0; budget < tracks_.size(); ++budget) {
       Track& track = tracks_[budget];
@@ -161,12 +174,15 @@ class Search {
         if (!is_seen) missing.push_back({point, budget});
       }
     }
-    if (missing.empty()) return;
-    const auto losses = evaluate_(prompt, missing);
-    require(losses.size() == missing.size(), Kind::internal, "{} losses of {} candidates",
-            losses.size(), missing.size());
-    for (size_t i = 0; i < missing.size(); ++i) {
-      tracks_[missing[i].budget].losses[missing[i].choice].push_back(losses[i]);
+    return missing;
+  }
+
+  void remember(const Inquiry& inquiry, const std::vector<double>& losses) {
+    const auto& candidates = inquiry.candidates;
+    require(losses.size() == candidates.size(), Kind::internal, "{} losses of {} candidates",
+            losses.size(), candidates.size());
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      tracks_[candidates[i].budget].losses[candidates[i].choice].push_back(losses[i]);
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "kernels/block_attention.hpp"
 #include "kvcal/compress/kernels.hpp"
 #include "support/errors.hpp"
 #include "support/random_layer.hpp"
@@ -109,6 +110,15 @@ TEST(CausalAttention, RefusesWhatDoesNotFit) {
   test::expect_error(Kind::shape, "one type", [&] {
     causal_attention(some.queries.to(at::kHalf), some.keys, some.values, kScale);
   });
+}
+
+TEST(CausalAttention, BlocksForOtherDevicesFollowTheSameFormula) {
+  for (const auto& shape :
+       {Shape{4, 2, 300, 300, 16}, Shape{4, 1, 1, 9, 24}, Shape{6, 3, 257, 700, 32}}) {
+    const Case c(shape);
+    const auto found = attend_by_blocks(c.queries, c.keys, c.values, kScale);
+    EXPECT_LT((found - expected(c)).abs().max().item<double>(), 1e-5);
+  }
 }
 
 }  // namespace

@@ -55,19 +55,22 @@ double loss_at(const Candidate& candidate, int64_t prompt) {
 struct Tried {
   std::vector<SearchResult> results;
   std::map<std::tuple<int64_t, Choice, size_t>, int64_t> times;  // prompt, point, budget
-  int64_t calls = 0;
+  int64_t calls = 0;                                             ///< prompts asked about
   const SearchResult& result() const { return results.front(); }
 };
 
 template <class Loss>
 Tried try_search(const SearchOptions& options, const Loss& loss) {
   Tried tried;
-  const Evaluate evaluate = [&](int64_t prompt, std::span<const Candidate> candidates) {
-    std::vector<double> losses;
-    ++tried.calls;
-    for (const auto& candidate : candidates) {
-      ++tried.times[{prompt, candidate.choice, candidate.budget}];
-      losses.push_back(loss(candidate, prompt));
+  const Evaluate evaluate = [&](std::span<const Inquiry> inquiries) {
+    std::vector<std::vector<double>> losses;
+    for (const auto& [prompt, candidates] : inquiries) {
+      losses.emplace_back();
+      ++tried.calls;
+      for (const auto& candidate : candidates) {
+        ++tried.times[{prompt, candidate.choice, candidate.budget}];
+        losses.back().push_back(loss(candidate, prompt));
+      }
     }
     return losses;
   };

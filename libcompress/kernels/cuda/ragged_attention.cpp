@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Torch side of the CUDA kernel: unwraps tensors. Links c10 alone, not c10_cuda, and therefore
-// works on the default stream, which is Torch's current one unless a caller changed it.
 #include "kernels/cuda/ragged_attention.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/DeviceGuard.h>
 
 #include "kernels/backend.hpp"
-#include "kvcal/compress/error.hpp"
+#include "kernels/cuda/tensor_rows.hpp"
 
 namespace kvcal::cuda {
-namespace {
-
-Rows rows_of(const at::Tensor& tensor) {
-  return {tensor.const_data_ptr(), tensor.stride(0), tensor.stride(1)};
-}
-
-Element element_of(at::ScalarType dtype) {
-  if (dtype == at::kFloat) return Element::f32;
-  return dtype == at::kBFloat16 ? Element::bf16 : Element::f16;
-}
-
-}  // namespace
-
 at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, double scale) {
   const int64_t heads = queries.size(0), new_tokens = queries.size(1), head_dim = queries.size(2);
-  require(head_dim <= kMaxHeadDim, Kind::config, "head_dim = {}, the CUDA kernel takes up to {}",
-          head_dim, kMaxHeadDim);
+  require_head_dim(head_dim);
   const c10::DeviceGuard guard(queries.device());
   const auto offsets = cache.prefix.offsets.to(queries.device());  // [kv_heads + 1]
   const auto rows = queries.stride(2) == 1 ? queries : queries.contiguous();
@@ -49,9 +33,8 @@ at::Tensor ragged_attention(const at::Tensor& queries, const CacheLayer& cache, 
   arguments.tail_tokens = cache.tail_tokens();
   arguments.head_dim = head_dim;
   arguments.scale = static_cast<float>(scale);
-  const char* problem = launch_ragged_attention(arguments, element_of(queries.scalar_type()));
-  require(problem == nullptr, Kind::internal, "ragged attention on {}: {}", queries.device().str(),
-          problem == nullptr ? "" : problem);
+  require_started(launch_ragged_attention(arguments, element_of(queries.scalar_type())),
+                  "ragged attention", queries);
   return output;
 }
 

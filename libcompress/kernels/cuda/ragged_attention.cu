@@ -1,63 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA side of ragged attention. One block per (head, new token); its warps take turns over the
 // entries, each with a running softmax of its own, and are merged at the end. Straightforward on
-// purpose: it has been compiled and linked but never run, for want of a device;
-// ragged_attention_gpu_test.cpp compares it with the CPU kernel where there is one.
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#include <cuda_runtime.h>
-
+// purpose, see docs/gpu.md; ragged_attention_gpu_test.cpp compares it with the CPU kernel.
 #include "kernels/cuda/ragged_attention.hpp"
+#include "kernels/cuda/warp.cuh"
 #include "kernels/running_softmax.hpp"
 
 namespace kvcal::cuda {
 namespace {
-
-constexpr int kWarpLanes = 32;
-constexpr int kWarps = 4;
-/// Numbers of a row that one lane holds.
-constexpr int kPerLane = kMaxHeadDim / kWarpLanes;
-
-__device__ float to_float(float value) {
-  return value;
-}
-__device__ float to_float(__nv_bfloat16 value) {
-  return __bfloat162float(value);
-}
-__device__ float to_float(__half value) {
-  return __half2float(value);
-}
-
-__device__ void from_float(float value, float* out) {
-  *out = value;
-}
-__device__ void from_float(float value, __nv_bfloat16* out) {
-  *out = __float2bfloat16(value);
-}
-__device__ void from_float(float value, __half* out) {
-  *out = __float2half(value);
-}
-
-template <class T>
-__device__ const T* row_of(const Rows& rows, int64_t head, int64_t token) {
-  return static_cast<const T*>(rows.data) + head * rows.head_stride + token * rows.token_stride;
-}
-
-/// Lane i of a warp holds numbers i, i + 32, .. of a row; zeros beyond head_dim.
-template <class T>
-__device__ void load_row(const T* row, int64_t head_dim, float (&numbers)[kPerLane]) {
-  for (int i = 0; i < kPerLane; ++i) {
-    const int64_t d = threadIdx.x % kWarpLanes + i * kWarpLanes;
-    numbers[i] = d < head_dim ? to_float(row[d]) : 0.0F;
-  }
-}
-
-/// The same sum in every lane.
-__device__ float warp_sum(float value) {
-  for (int step = kWarpLanes / 2; step > 0; step /= 2)
-    value += __shfl_xor_sync(0xFFFFFFFF, value, step);
-  return value;
-}
 
 struct Gathered {
   RunningSoftmax softmax;
@@ -67,11 +17,9 @@ struct Gathered {
 template <class T>
 __device__ void take_entry(const float (&query)[kPerLane], const T* key, const T* value, float bias,
                            int64_t head_dim, Gathered& gathered) {
+  // The query is scaled already.
+  const auto step = gathered.softmax.take(dot_with(query, key, head_dim) + bias);
   float numbers[kPerLane];
-  load_row(key, head_dim, numbers);
-  float dot = 0;
-  for (int i = 0; i < kPerLane; ++i) dot += query[i] * numbers[i];
-  const auto step = gathered.softmax.take(warp_sum(dot) + bias);  // the query is scaled already
   load_row(value, head_dim, numbers);
   for (int i = 0; i < kPerLane; ++i) {
     gathered.output[i] = gathered.output[i] * step.before + numbers[i] * step.added;
@@ -103,7 +51,7 @@ __device__ void merge_and_store(Gathered& gathered, int64_t head_dim, T* out) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(kWarps* kWarpLanes) attend(RaggedArguments a) {
+__global__ void __launch_bounds__(kThreads) attend(RaggedArguments a) {
   const int64_t head = blockIdx.y, token = blockIdx.x;
   const int64_t kv_head = head / (a.heads / a.kv_heads);
   const int warp = threadIdx.x / kWarpLanes;
@@ -135,12 +83,8 @@ __global__ void __launch_bounds__(kWarps* kWarpLanes) attend(RaggedArguments a) 
 const char* launch_ragged_attention(const RaggedArguments& arguments, Element element) {
   const dim3 blocks(static_cast<unsigned>(arguments.new_tokens),
                     static_cast<unsigned>(arguments.heads));
-  constexpr int kThreads = kWarps * kWarpLanes;
-  if (element == Element::f32) attend<float><<<blocks, kThreads>>>(arguments);
-  if (element == Element::bf16) attend<__nv_bfloat16><<<blocks, kThreads>>>(arguments);
-  if (element == Element::f16) attend<__half><<<blocks, kThreads>>>(arguments);
-  const cudaError_t status = cudaGetLastError();
-  return status == cudaSuccess ? nullptr : cudaGetErrorString(status);
+  return start_for(element,
+                   [&](auto type) { attend<decltype(type)><<<blocks, kThreads>>>(arguments); });
 }
 
 }  // namespace kvcal::cuda

@@ -3,19 +3,9 @@
 // numbers, so that nvcc reads no Torch header.
 #pragma once
 
-#include <cstdint>
+#include "kernels/cuda/rows.hpp"
 
 namespace kvcal::cuda {
-
-enum class Element { f32, bf16, f16 };
-
-/// Rows of [kv_heads, tail, head_dim] or [heads, new, head_dim]; strides in elements, head_dim
-/// contiguous.
-struct Rows {
-  const void* data;
-  int64_t head_stride;
-  int64_t token_stride;
-};
 
 struct RaggedArguments {
   Rows queries, tail_keys, tail_values;
@@ -28,9 +18,6 @@ struct RaggedArguments {
   int64_t heads, kv_heads, new_tokens, tail_tokens, head_dim;
   float scale;
 };
-
-/// Largest head_dim that the kernel keeps in registers.
-constexpr int64_t kMaxHeadDim = 256;
 
 /// Starts the kernel on the default stream of the current device.
 /// @return  null, or what CUDA said

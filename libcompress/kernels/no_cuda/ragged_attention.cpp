@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/backend.hpp"
-#include "kvcal/compress/error.hpp"
+#include "kernels/no_cuda/absent.hpp"
 
 namespace kvcal::cuda {
 
 at::Tensor ragged_attention(const at::Tensor&, const CacheLayer&, double) {
-  fail(Kind::config, "built without CUDA: configure with KVCAL_CUDA=ON, or run with --device cpu");
+  fail_without_cuda();
 }
 
 }  // namespace kvcal::cuda

@@ -14,8 +14,8 @@ namespace kvcal {
 
 /// Attention of the new tokens of a prefill over all tokens up to each, the last of which they are.
 /// A row has the same bits however a prompt is cut into chunks, where the processor has AVX-512 and
-/// head_dim is a multiple of 64; elsewhere LibTorch's flash attention does the work, chunk by
-/// chunk.
+/// head_dim is a multiple of 64; on other processors LibTorch's flash attention does the work,
+/// chunk by chunk, and on other devices its products, block by block.
 ///
 /// @param queries  [heads, new, head_dim]
 /// @param keys     [kv_heads, seen, head_dim], head_dim contiguous; the new tokens' are the last

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shards: the finished units of a long run, so that a kill costs one unit and not the run.
 // Each unit is a small HDF5 file in `<output>.parts/`, written aside and renamed; the final file is
-// the merge of all of them in order. Not for several processes on one output.
+// the merge of all of them in order. Not for several processes on one output: see work.hpp.
 //
 //   auto shards = Shards::open(output, resolved_config, mode);
 //   if (shards.is_finished()) return;
@@ -63,6 +63,11 @@ class Shards {
   /// @param take  reads the unit; must change nothing outside before its last read
   /// @return  false: absent, or damaged and now deleted, so that it has to be done again
   bool read(int64_t unit, const std::function<void(const Hdf5Reader&)>& take);
+
+  /// The file of a unit, for another process; `adopt` there makes it a unit of its own.
+  std::string bytes(int64_t unit) const;
+  void adopt(int64_t unit, const std::string& bytes);
+  void forget(int64_t unit);
 
   /// Call after the output was saved: removes the folder.
   void finish();

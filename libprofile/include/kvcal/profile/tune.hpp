@@ -113,9 +113,15 @@ struct SearchResult {
   std::vector<Choice> finalists;
 };
 
-/// Losses of some candidates on one prompt; infinity for one that cannot be honoured there.
-using Evaluate =
-    std::function<std::vector<double>(int64_t prompt, std::span<const Candidate> candidates)>;
+/// What a search asks about one prompt.
+struct Inquiry {
+  int64_t prompt;
+  std::vector<Candidate> candidates;
+};
+
+/// Answers inquiries about different prompts, which may be looked at in any order.
+/// @return  [inquiries, candidates] losses; infinity for one that cannot be honoured there
+using Evaluate = std::function<std::vector<std::vector<double>>(std::span<const Inquiry>)>;
 
 /// Successive halving over prompts, at each budget: the first round tries the starts and random
 /// points, the next ones every neighbour of the best so far, until none is better. Starts, and the
