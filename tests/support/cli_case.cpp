@@ -194,7 +194,8 @@ Places places(const fs::path& programs, const fs::path& scratch) {
 
 std::optional<std::string> absent_place(const CliCase& test, const Places& places) {
   if (test.needs_model && places.at("MODEL").empty()) return "the model SmolLM2-135M-Instruct";
-  if (!test.needs.empty() && run({.arguments = {"bash", "-c", test.needs}}).exit_code != 0) {
+  const Command needs{.arguments = {"bash", "-c", test.needs}, .environment = places};
+  if (!test.needs.empty() && run(needs).exit_code != 0) {
     return "`" + test.needs + "`";
   }
   std::string text;
