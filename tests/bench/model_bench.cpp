@@ -85,7 +85,10 @@ void decode_step(benchmark::State& state) {
 }
 
 #define KVCAL_TIME(function) BENCHMARK(function)->UseRealTime()->Unit(benchmark::kMillisecond)
-KVCAL_TIME(prefill_tokens)->ArgNames({"tokens", "bf16"})->ArgsProduct({{1024}, {0, 1}})->Args({512, 1});
+KVCAL_TIME(prefill_tokens)
+    ->ArgNames({"tokens", "bf16"})
+    ->ArgsProduct({{1024}, {0, 1}})
+    ->Args({512, 1});
 KVCAL_TIME(decode_step)
     ->ArgNames({"sequences", "bf16", "prompt"})
     ->ArgsProduct({{1, 40}, {0, 1}, {2048}})
