@@ -65,7 +65,10 @@ class LlamaCpp:
     def __init__(self, bench, gguf, most_tokens):
         need("llama_cpp")
         import llama_cpp
+        import numpy
 
+        self.logits_of = lambda: numpy.ctypeslib.as_array(
+            llama_cpp.llama_get_logits_ith(self.model.ctx, -1), shape=(self.model.n_vocab(),))
         self.model = llama_cpp.Llama(
             str(gguf), n_ctx=most_tokens, n_batch=2048, n_ubatch=512, n_threads=bench.threads,
             n_threads_batch=bench.threads, flash_attn=True, verbose=False)
@@ -75,8 +78,7 @@ class LlamaCpp:
 
         def feed(new):
             self.model.eval(new)
-            return int(self.model.scores[self.model.n_tokens - 1 if self.model._logits_all else 0]
-                       .argmax())
+            return int(self.logits_of().argmax())
 
         return time_steps(feed, ids, steps)
 
