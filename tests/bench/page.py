@@ -22,7 +22,8 @@ th, td { padding: 0.35rem 0.9rem 0.35rem 0; text-align: left; border-bottom: 1px
 th { font-weight: 500; } .number { text-align: right; white-space: nowrap; }
 .met { color: var(--good); } .missed { color: var(--bad); }
 """
-HEADINGS = ("what", "unit", "ours", "peer", "", "ratio", "least", "most", "target", "")
+HEADINGS = ("what", "unit", "ours", "peer", "", "ratio", "median", "least", "most", "target", "")
+NUMBERS = {"ours", "peer", "median", "least", "most"}
 
 
 def number(value):
@@ -36,16 +37,16 @@ def cells(row):
     mark = {True: "met", False: "missed", None: ""}[row.is_met]
     ratio = (statistics.median(row.ratio), min(row.ratio), max(row.ratio))
     return (row.what, row.unit, number(statistics.median(row.ours)),
-            number(statistics.median(row.peer)), row.peer_name, *map(number, ratio),
+            number(statistics.median(row.peer)), row.peer_name, row.ratio_name, *map(number, ratio),
             str(row.target or ""), mark)
 
 
 def as_text(row):
-    what, unit, ours, peer, peer_name, ratio, least, most, target, mark = cells(row)
+    what, unit, ours, peer, peer_name, ratio, median, least, most, target, mark = cells(row)
     if not isinstance(row, Row):
         return f"  {what:<44} {unit}"
-    return (f"  {what:<44} {ours:>8} {peer:>8} {unit:<10} {peer_name:<20} {row.ratio_name:<11} "
-            f"{ratio:>6} ({least} .. {most})  {target:<8} {mark}")
+    return (f"  {what:<44} {ours:>8} {peer:>8} {unit:<10} {peer_name:<20} {ratio} "
+            f"{median:>6} ({least} .. {most})  {target:<8} {mark}")
 
 
 def as_json(row):
@@ -57,15 +58,14 @@ def as_json(row):
 
 
 def table_row(row):
-    def cell(i, text):
-        kind = "number" if 2 <= i <= 7 and i != 4 else text if i == 9 else ""
-        return f'<td class="{kind}">{html.escape(text)}</td>'
-
-    return f"<tr>{''.join(cell(i, text) for i, text in enumerate(cells(row)))}</tr>"
+    *texts, mark = map(html.escape, cells(row))
+    columns = [f'<td{" class=number" * (heading in NUMBERS)}>{text}</td>'
+               for heading, text in zip(HEADINGS, texts)]
+    return f'<tr>{"".join(columns)}<td class="{mark}">{mark}</td></tr>'
 
 
 def section(title, about, rows):
-    head = "".join(f"<th>{heading}</th>" for heading in HEADINGS)
+    head = "".join(f'<th{" class=number" * (heading in NUMBERS)}>{heading}</th>' for heading in HEADINGS)
     body = "\n".join(map(table_row, rows))
     return (f"<h2>{html.escape(title)}</h2>\n<p>{html.escape(about)}</p>\n<div class=scroll><table>"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>")
