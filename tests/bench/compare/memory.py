@@ -42,7 +42,7 @@ def find_heads(bench):
 
 
 def measure_layers(bench, tokens):
-    return ["layer-budget", *common(bench), "--profile", find_heads(bench), "--tasks",
+    return ["layer-budget", *common(bench), "--force", "--profile", find_heads(bench), "--tasks",
             f"jsonl:{bench.prompt(tokens)}", "--budgets", 64]
 
 
@@ -51,7 +51,7 @@ def tune(bench, tokens):
     each = [write_prompt(bench.folder / "one.jsonl", bench.tokenizer, tokens, i).read_text()
             for i in range(TUNE_PROMPTS)]
     tasks.write_text("".join(each))
-    return ["kv-tune", *common(bench), "--profile", find_heads(bench), "--tasks", f"jsonl:{tasks}",
+    return ["kv-tune", *common(bench), "--force", "--profile", find_heads(bench), "--tasks", f"jsonl:{tasks}",
             "--spaces", "snapkv", "--budgets", "6%", "--random-points", 4, "--rounds", 1]
 
 
