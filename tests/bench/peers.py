@@ -63,7 +63,6 @@ class Transformers:
 
 class LlamaCpp:
     def __init__(self, bench, gguf, most_tokens):
-        need("llama_cpp")
         import llama_cpp
         import numpy
 
@@ -85,6 +84,7 @@ class LlamaCpp:
 
 def stored_gguf(folder):
     """The file that the model was made of, in the format it was published in."""
+    need("llama_cpp")  # before anything is fetched for it
     sys.path.insert(0, str(ROOT / "data"))
     import fetch_model
 
@@ -98,9 +98,9 @@ def stored_gguf(folder):
 
 def bf16_gguf(folder):
     """The same weights as kvcal reads them."""
+    stored, path = stored_gguf(folder), folder / "bf16.gguf"
     import llama_cpp
 
-    stored, path = stored_gguf(folder), folder / "bf16.gguf"
     if not path.exists():
         parameters = llama_cpp.llama_model_quantize_default_params()
         parameters.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_BF16
