@@ -12,15 +12,15 @@ threads, which sleep while they wait. How many tokens an answer has is for each 
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from harness import Skip, finish
+from prompts import MAX_NEW_TOKENS, ROOT, ids_of, write_prompt
+
 # method of kv-eval: press of kvpress
 METHODS = {
     "snapkv": "SnapKVPress",
@@ -34,7 +34,6 @@ METHODS = {
 }
 SHARES = [0.03, 0.06, 0.12, 0.25, 0.5]  # of the prompt, kept
 FEW = [("snapkv", 0.03), ("streaming_llm", 0.12), ("expected_attention", 0.12), ("knorm", 0.5)]
-MAX_NEW_TOKENS = 48
 
 
 def parse_flags():
@@ -51,30 +50,6 @@ def parse_flags():
     return parser.parse_args()
 
 
-# --- prompts -----------------------------------------------------------------------------------
-
-
-def write_prompts(flags, tokenizer, folder):
-    """One JSON-lines file a prompt: a needle in the haystack, as kv-eval's own task places it."""
-    files = sorted((ROOT / "data/haystacks/evaluation").rglob("*.txt"))
-    words = tokenizer.encode("\n\n".join(file.read_text() for file in files))
-    needles = (ROOT / "data/needles/evaluation.jsonl").read_text().splitlines()
-    paths = []
-    for i in range(flags.prompts):
-        needle = json.loads(needles[i % len(needles)])
-        # Each prompt has another beginning, so that neither side can use a prefill twice.
-        own = (words[97 * i:] + words[:97 * i])[:flags.tokens - 120]
-        middle = len(own) * (1 + 2 * (i % 5)) // 10
-        text = " ".join([tokenizer.decode(own[:middle]), needle["needle"],
-                         tokenizer.decode(own[middle:])])
-        line = {"id": needle["id"], "prompt": f"{text}\n\n{needle['question']}",
-                "answers": [needle["answer"]], "metric": "qa_f1_score", "chat": True,
-                "max_new_tokens": MAX_NEW_TOKENS}
-        paths.append(folder / f"{i}.jsonl")
-        paths[-1].write_text(json.dumps(line) + "\n")
-    return paths
-
-
 # --- kv-eval -----------------------------------------------------------------------------------
 
 
@@ -83,13 +58,11 @@ def run_kv_eval(flags, prompt, methods, measures_fidelity):
     command = [flags.kv_eval, "--model", flags.model, "--tasks", f"jsonl:{prompt}", "--dtype", "bf16",
                "--methods", ",".join(methods), "--budgets", ",".join(f"{s:.0%}" for s in SHARES),
                "--quiet"] + ([] if measures_fidelity else ["--no-fidelity"])
-    start = time.monotonic()
-    child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise SystemExit(f"sweep.py: kv-eval ended with {child.returncode}")
-    return time.monotonic() - start, usage.ru_maxrss / 1024
+    try:
+        finished = finish(command)
+    except Skip as skip:
+        raise SystemExit(f"sweep.py: {skip}") from skip
+    return finished.seconds, finished.peak_mib
 
 
 def time_kv_eval(flags, prompt):
@@ -117,11 +90,6 @@ class Peer:
         self.model = transformers.AutoModelForCausalLM.from_pretrained(
             flags.model, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
 
-    def ids_of(self, prompt):
-        turn = [{"role": "user", "content": json.loads(prompt.read_text())["prompt"]}]
-        text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
-        return self.tokenizer.encode(text, add_special_tokens=False, return_tensors="pt")
-
     def run(self, ids, press):
         """Seconds of prefill, compression and answer, as KVPressTextGenerationPipeline does it."""
         import contextlib
@@ -141,7 +109,7 @@ class Peer:
 
     def time(self, prompt, configurations):
         """Seconds of 1 + 40 configurations; of fewer, projected from their mean."""
-        ids = self.ids_of(prompt)
+        ids = ids_of(prompt, self.tokenizer)
         full = self.run(ids, None)
         each = [self.run(ids, getattr(self.kvpress, METHODS[method])(compression_ratio=1 - share))
                 for method, share in configurations]
@@ -190,7 +158,8 @@ def main():
     configurations = every if flags.all else FEW
     runs, memory = [], []
     with tempfile.TemporaryDirectory(prefix="kvcal-sweep-") as folder:
-        for prompt in write_prompts(flags, tokenizer, Path(folder)):
+        for i in range(flags.prompts):
+            prompt = write_prompt(Path(folder) / f"{i}.jsonl", tokenizer, flags.tokens, i)
             seconds, peak = time_kv_eval(flags, prompt)
             if peer:
                 seconds["kvpress, full alone"], seconds["kvpress"] = peer.time(prompt, configurations)
