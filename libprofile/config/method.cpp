@@ -304,12 +304,7 @@ std::string Method::resolved() const {
 }
 
 std::vector<std::string> known_methods() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(resource("configs/methods"))) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+  return names_in("configs/methods");
 }
 
 Method load_method(std::string_view spec) {

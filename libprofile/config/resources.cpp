@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -29,6 +30,15 @@ std::filesystem::path resource(std::string_view relative) {
   fail(Kind::config,
        "{} not found (tried {}); set KVCAL_HOME to the folder that holds configs and data",
        relative, fmt::join(tried, ", "));
+}
+
+std::vector<std::string> names_in(std::string_view relative) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(resource(relative))) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::filesystem::path existing_or_resource(const std::string& path) {

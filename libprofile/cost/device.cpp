@@ -65,12 +65,7 @@ fs::path find_file(std::string_view spec) {
 }  // namespace
 
 std::vector<std::string> known_devices() {
-  std::vector<std::string> known;
-  for (const auto& entry : fs::directory_iterator(resource("configs/devices"))) {
-    if (entry.path().extension() == ".yaml") known.push_back(entry.path().stem().string());
-  }
-  std::sort(known.begin(), known.end());
-  return known;
+  return names_in("configs/devices");
 }
 
 Device load_device(std::string_view spec, int64_t element_bytes) {

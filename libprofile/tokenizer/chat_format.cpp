@@ -119,11 +119,7 @@ ChatFormat ChatFormat::load(const fs::path& yaml) {
 ChatFormat ChatFormat::named(std::string_view spec) {
   if (spec.ends_with(".yaml")) return load(spec);
   const fs::path folder = resource("configs/models");
-  std::vector<std::string> known;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".yaml") known.push_back(entry.path().stem().string());
-  }
-  std::sort(known.begin(), known.end());
+  const auto known = names_in("configs/models");
   require(std::find(known.begin(), known.end(), spec) != known.end(), Kind::config,
           "unknown chat format '{}'{} (known: {}; or a path ending in .yaml)", spec,
           nearest_hint(spec, known), fmt::join(known, ", "));
@@ -132,16 +128,11 @@ ChatFormat ChatFormat::named(std::string_view spec) {
 
 ChatFormat ChatFormat::for_model(const fs::path& model_directory, const ModelConfig& config) {
   const Facts model{config.name, config.model_type, read_chat_template(model_directory)};
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(resource("configs/models"))) {
-    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  std::vector<std::string> known;
+  const auto known = names_in("configs/models");
   std::vector<fs::path> best;
   int best_fit = -1;
-  for (const fs::path& file : files) {
-    known.push_back(file.stem().string());
+  for (const auto& name : known) {
+    const fs::path file = resource("configs/models") / (name + ".yaml");
     const auto held = fit(read_params<Match>(load_map(file).params("match")), model);
     if (!held || *held < best_fit) continue;
     if (*held > best_fit) best.clear();

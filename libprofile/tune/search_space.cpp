@@ -235,12 +235,7 @@ Choice SearchSpace::point_of(const Method& method) const {
 }
 
 std::vector<std::string> known_search_spaces() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(resource("configs/tuning"))) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+  return names_in("configs/tuning");
 }
 
 std::string describe_change(const Choice& from, const Choice& choice) {
