@@ -36,12 +36,8 @@ void check_product(const at::Tensor& x, const at::Tensor& weight) {
 
 /// [rows, width rounded up to lanes]
 at::Tensor padded_rows(const at::Tensor& x, int64_t lanes) {
-  const int64_t width = x.size(1), padded = (width + lanes - 1) / lanes * lanes;
+  const int64_t width = x.size(1), padded = cpu::divide_up(width, lanes) * lanes;
   return (padded == width ? x : at::constant_pad_nd(x, {0, padded - width})).contiguous();
-}
-
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
 }
 
 /// A task's part of the product.
@@ -56,8 +52,8 @@ void for_blocks(const at::Tensor& x, const at::Tensor& weight, const Multiply& m
   const int64_t rows = x.size(0), outputs = weight.size(0);
   const int64_t work = std::max<int64_t>(1, std::min(rows, kRowsOfTask) * x.size(1));
   const int64_t task_outputs = std::max(kTaskRows, kTaskWork / work / kTaskRows * kTaskRows);
-  const int64_t row_blocks = divide_up(rows, kRowsOfTask);
-  cpu::parallel_tasks(row_blocks * divide_up(outputs, task_outputs), [&](int64_t task) {
+  const int64_t row_blocks = cpu::divide_up(rows, kRowsOfTask);
+  cpu::parallel_tasks(row_blocks * cpu::divide_up(outputs, task_outputs), [&](int64_t task) {
     const int64_t row = task % row_blocks * kRowsOfTask;
     const int64_t output = task / row_blocks * task_outputs;
     multiply(Block{row, std::min(kRowsOfTask, rows - row), output,

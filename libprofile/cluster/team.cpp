@@ -2,11 +2,11 @@
 #include "kvcal/profile/team.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <thread>
 
 #include "cluster/cluster_store.hpp"
 #include "cluster/heartbeat.hpp"
+#include "config/first_difference.hpp"
 
 namespace kvcal {
 namespace {
@@ -43,16 +43,12 @@ std::string member_name(int64_t rank, const std::string& join) {
 }
 
 void require_same(const std::string& of_root, const std::string& here, int64_t rank) {
-  std::istringstream root_lines(of_root), lines(here);
-  for (std::string root_line, line;;) {
-    const bool has_root = static_cast<bool>(std::getline(root_lines, root_line));
-    const bool has_line = static_cast<bool>(std::getline(lines, line));
-    if (!has_root && !has_line) return;
-    require(has_root && has_line && root_line == line, Kind::config,
-            "rank {} was started with another configuration: '{}', rank 0 has '{}'; is another run "
-            "at this rendezvous?",
-            rank, has_line ? line : "(nothing)", has_root ? root_line : "(nothing)");
-  }
+  const auto difference = first_difference(of_root, here);
+  if (!difference) return;
+  fail(Kind::config,
+       "rank {} was started with another configuration: '{}', rank 0 has '{}'; is another run "
+       "at this rendezvous?",
+       rank, difference->now, difference->before);
 }
 
 }  // namespace

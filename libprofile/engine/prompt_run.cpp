@@ -152,8 +152,9 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
     record.decode_s = generation.seconds;
     batch[i].compression.cache.truncate_tail(tails[i]);
   }
+  if (!options_.measures_fidelity) return;
   keep_full_answer(batch, continuations);
-  if (options_.measures_fidelity) measure(batch);
+  measure(batch);
 }
 
 void PromptRun::keep_full_answer(const std::vector<Sequence>& batch,

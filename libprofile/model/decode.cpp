@@ -6,7 +6,6 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 
 #include "kvcal/compress/error.hpp"
-#include "kvcal/compress/kernels.hpp"
 #include "model/layer_ops.hpp"
 #include "model/model_impl.hpp"
 #include "model/projection.hpp"
@@ -27,53 +26,41 @@ void silence(at::Tensor heads, std::span<const DecodeRow> rows, int64_t layer,
   }
 }
 
-/// [rows] f32 on the device of `options`.
-at::Tensor positions_of(std::span<const DecodeRow> rows, const at::TensorOptions& options) {
-  std::vector<float> positions;
-  for (const auto& row : rows) positions.push_back(static_cast<float>(row.cache->next_position()));
-  return at::tensor(positions, at::kFloat).to(options.device());
-}
-
 }  // namespace
 
 at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed,
                                          const RopeTable& rope, std::span<const DecodeRow> rows,
+                                         std::span<const Feed> feeds,
                                          LayerObserver* observer) const {
   const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
   const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
                        .view({normed.size(0), -1, spec.config.head_dim});
   const bool wants_before_rope = observer != nullptr && observer->wants_queries_before_rope();
-  const auto [queries, keys, values, before_rope] =
-      split_heads(spec, weights_of, qkv, rope, wants_before_rope);
-  silence(queries, rows, layer, HeadMask::Kind::uniform);
-  std::vector<CacheLayer> seen;
-  std::vector<at::Tensor> own;  // [heads, 1, head_dim]
-  for (size_t row = 0; row < rows.size(); ++row) {
-    const auto index = static_cast<int64_t>(row);
-    rows[row].cache->append(layer, keys[index].unsqueeze(1), values[index].unsqueeze(1));
-    seen.push_back(rows[row].cache->layer(layer, 1));
-    own.push_back(queries[index].unsqueeze(1));
-  }
-  // [rows, heads, head_dim]
-  const auto by_head = at::stack(ragged_attention_batch(own, seen, attention_scale())).squeeze(2);
+  const auto vectors = split_heads(spec, weights_of, qkv, rope, wants_before_rope);
+  silence(vectors.queries, rows, layer, HeadMask::Kind::uniform);
+  const auto by_head = attend_each(layer, vectors, feeds, {});  // [rows, heads, head_dim]
   silence(by_head, rows, layer, HeadMask::Kind::zero);
   const auto output = by_head.flatten(1);  // [rows, heads * head_dim]
   if (observer != nullptr) {
-    observer->after_attention({layer, rows.front().cache->next_position(), queries.transpose(0, 1),
-                               seen.front(), output, weights_of.output, attention_scale(), normed,
-                               before_rope});
+    const auto& cache = *rows.front().cache;
+    observer->after_attention({layer, cache.next_position(), vectors.queries.transpose(0, 1),
+                               cache.layer(layer, 1), output, weights_of.output, attention_scale(),
+                               normed, vectors.queries_before_rope});
   }
   return project_rows(output, weights_of.output, weights_of.output_bias);
 }
 
 at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const {
   std::vector<int64_t> ids;
-  for (const auto& row : rows) ids.push_back(row.id);
+  std::vector<Feed> feeds;
+  for (const auto& row : rows) {
+    ids.push_back(row.id);
+    feeds.push_back({{&row.id, 1}, row.cache});
+  }
   const auto embedded = embed(ids);  // [rows, hidden]
-  const auto rope =
-      make_rope_table(rope_frequencies, positions_of(rows, embedded.options()), embedded.options());
+  const auto rope = rope_at(feeds, embedded.options());
   const auto attention = [&](int64_t layer, const at::Tensor& normed) {
-    return decode_attention(layer, normed, rope, rows, observer);
+    return decode_attention(layer, normed, rope, rows, feeds, observer);
   };
   const auto hidden = through_layers(embedded, attention, project_rows);
   const auto normed = rms_norm(hidden, weights.final_norm, spec.config.norm_eps);

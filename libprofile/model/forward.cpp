@@ -105,13 +105,15 @@ at::Tensor Model::Impl::attention_block(int64_t layer, const at::Tensor& normed,
 
 RopeTable Model::Impl::rope_at(std::span<const Feed> feeds,
                                const at::TensorOptions& options) const {
-  std::vector<at::Tensor> positions;
+  std::vector<float> positions;  // exact: far below 2^24
   for (const auto& feed : feeds) {
     const int64_t first = feed.cache->next_position();
-    positions.push_back(at::arange(first, first + static_cast<int64_t>(feed.ids.size()),
-                                   rope_frequencies.options()));
+    for (size_t i = 0; i < feed.ids.size(); ++i) {
+      positions.push_back(static_cast<float>(first + static_cast<int64_t>(i)));
+    }
   }
-  return make_rope_table(rope_frequencies, at::cat(positions), options);
+  const auto of_tokens = at::tensor(positions, at::kFloat).to(options.device());
+  return make_rope_table(rope_frequencies, of_tokens, options);
 }
 
 at::Tensor Model::Impl::run_layers(const Feed& feed, LayerObserver* observer) const {

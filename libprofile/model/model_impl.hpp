@@ -14,6 +14,14 @@
 
 namespace kvcal {
 
+/// What attention of a layer is given.
+struct HeadVectors {
+  at::Tensor queries;              ///< [new, heads, head_dim]
+  at::Tensor keys;                 ///< [new, kv_heads, head_dim]
+  at::Tensor values;               ///< [new, kv_heads, head_dim]
+  at::Tensor queries_before_rope;  ///< [heads, new, head_dim], a copy; undefined unless wanted
+};
+
 struct Model::Impl {
   ModelSpec spec;
   Weights weights;
@@ -58,24 +66,24 @@ struct Model::Impl {
   at::Tensor run_layers(const Feed& feed, LayerObserver* observer) const;
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
 
+  /// Appends the entries of what is fed and attends: what decode steps and forward_together share.
+  /// @param before  as for forward_together
+  /// @return  [all new tokens, heads, head_dim], sequence after sequence
+  at::Tensor attend_each(int64_t layer, const HeadVectors& vectors, std::span<const Feed> feeds,
+                         const BeforeAttention& before) const;
   at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                                 std::span<const Feed> feeds, const BeforeAttention& before) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
-                              std::span<const DecodeRow> rows, LayerObserver* observer) const;
+                              std::span<const DecodeRow> rows, std::span<const Feed> feeds,
+                              LayerObserver* observer) const;
   /// One token of each row through all layers; [rows, vocab] f32 logits. Entries are appended to
   /// the caches, not committed.
   at::Tensor run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const;
 };
 
-/// [new, heads + 2 kv_heads, head_dim] after the projection, turned in place: queries and keys
-/// normed where the model does that, and rotated to their positions.
-struct HeadVectors {
-  at::Tensor queries;              ///< [new, heads, head_dim]
-  at::Tensor keys;                 ///< [new, kv_heads, head_dim]
-  at::Tensor values;               ///< [new, kv_heads, head_dim]
-  at::Tensor queries_before_rope;  ///< [heads, new, head_dim], a copy; undefined unless wanted
-};
+/// Queries and keys normed where the model does that, and rotated in place.
+/// @param qkv  [new, heads + 2 kv_heads, head_dim], after the projection
 HeadVectors split_heads(const ModelSpec& spec, const LayerWeights& weights, const at::Tensor& qkv,
                         const RopeTable& rope, bool wants_before_rope);
 

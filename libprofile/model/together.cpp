@@ -13,14 +13,10 @@
 
 namespace kvcal {
 
-at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& normed,
-                                           const RopeTable& rope, std::span<const Feed> feeds,
-                                           const BeforeAttention& before) const {
-  const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
-  const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
-                       .view({normed.size(0), -1, spec.config.head_dim});
-  const auto vectors = split_heads(spec, weights_of, qkv, rope, /*wants_before_rope=*/false);
-  std::vector<at::Tensor> own;  // [heads, new, head_dim]
+at::Tensor Model::Impl::attend_each(int64_t layer, const HeadVectors& vectors,
+                                    std::span<const Feed> feeds,
+                                    const BeforeAttention& before) const {
+  std::vector<at::Tensor> queries;  // [heads, new, head_dim]
   int64_t first = 0;
   for (const auto& feed : feeds) {
     const auto fresh = static_cast<int64_t>(feed.ids.size());
@@ -28,17 +24,28 @@ at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& norm
       return all.narrow(0, first, fresh).transpose(0, 1);
     };
     feed.cache->append(layer, rows(vectors.keys), rows(vectors.values));
-    own.push_back(rows(vectors.queries));
+    queries.push_back(rows(vectors.queries));
     first += fresh;
   }
-  if (before) before(layer, own);
+  if (before) before(layer, queries);
   std::vector<CacheLayer> seen;
   for (const auto& feed : feeds) {
     seen.push_back(feed.cache->layer(layer, static_cast<int64_t>(feed.ids.size())));
   }
-  auto outputs = ragged_attention_batch(own, seen, attention_scale());
-  for (auto& output : outputs) output = output.transpose(0, 1).flatten(1);
-  return project_rows(at::cat(outputs), weights_of.output, weights_of.output_bias);
+  auto outputs = ragged_attention_batch(queries, seen, attention_scale());
+  for (auto& output : outputs) output = output.transpose(0, 1);
+  return at::cat(outputs);
+}
+
+at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& normed,
+                                           const RopeTable& rope, std::span<const Feed> feeds,
+                                           const BeforeAttention& before) const {
+  const auto& weights_of = weights.layers[static_cast<size_t>(layer)];
+  const auto qkv = project_rows(normed, weights_of.qkv, weights_of.qkv_bias)
+                       .view({normed.size(0), -1, spec.config.head_dim});
+  const auto vectors = split_heads(spec, weights_of, qkv, rope, /*wants_before_rope=*/false);
+  const auto output = attend_each(layer, vectors, feeds, before).flatten(1);
+  return project_rows(output, weights_of.output, weights_of.output_bias);
 }
 
 at::Tensor Model::forward_together(std::span<const Feed> feeds,

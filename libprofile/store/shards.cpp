@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "config/first_difference.hpp"
 #include "kvcal/compress/error.hpp"
 #include "store/hdf5.hpp"
 
@@ -59,18 +60,12 @@ void write_text(const fs::path& file, const std::string& text) {
 }
 
 void require_same_config(const std::string& before, const std::string& now, const fs::path& where) {
-  std::istringstream lines_before(before), lines_now(now);
-  for (int64_t number = 1;; ++number) {
-    std::string line_before, line_now;
-    const bool has_before = static_cast<bool>(std::getline(lines_before, line_before));
-    const bool has_now = static_cast<bool>(std::getline(lines_now, line_now));
-    if (!has_before && !has_now) return;
-    require(has_before && has_now && line_before == line_now, Kind::config,
-            "{}: cannot resume, the configuration differs in line {}: it was '{}', now it is '{}'; "
-            "use the same configuration, or --force to start over",
-            where.string(), number, has_before ? line_before : "(nothing)",
-            has_now ? line_now : "(nothing)");
-  }
+  const auto difference = first_difference(before, now);
+  if (!difference) return;
+  fail(Kind::config,
+       "{}: cannot resume, the configuration differs in line {}: it was '{}', now it is '{}'; "
+       "use the same configuration, or --force to start over",
+       where.string(), difference->line, difference->before, difference->now);
 }
 
 /// Nobody else's folder of that name may be emptied.

@@ -8,15 +8,11 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cpu/avx512.hpp"
 #include "kernels/cpu/bf16_product.hpp"
 #include "kernels/cpu/vectors.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/vector_clones.hpp"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#include <immintrin.h>
-#define KVCAL_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
-#endif
 
 namespace kvcal::cpu {
 namespace {
@@ -112,7 +108,7 @@ KVCAL_INLINE void add_values(const float* weights, const Tile<T>& values, int64_
   }
 }
 
-#ifdef KVCAL_BF16
+#ifdef KVCAL_AVX512
 
 /// An element of bf16 that is multiplied in pairs.
 struct Bf16Pair {
@@ -121,8 +117,8 @@ struct Bf16Pair {
 constexpr int64_t kPairLanes = 32;  // bf16 of one vector
 
 template <int kRows, int kKeys>
-KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& keys,
-                                 float* logits) {
+KVCAL_AVX512 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& keys,
+                                   float* logits) {
   const int64_t head_dim = keys.head_dim;
   __m512 sums[kRows][4] = {};
   for (int64_t d = 0; d < head_dim; d += kPairLanes) {
@@ -147,8 +143,8 @@ KVCAL_BF16 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& 
 }
 
 template <int kRows>
-KVCAL_BF16 inline void tile_logits(const uint16_t* queries, int64_t, const Tile<Bf16Pair>& keys,
-                                   int64_t count, float* logits) {
+KVCAL_AVX512 inline void tile_logits(const uint16_t* queries, int64_t, const Tile<Bf16Pair>& keys,
+                                     int64_t count, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
     pair_dots<kRows, 4>(queries, keys.from(e), logits + e);
@@ -161,8 +157,8 @@ KVCAL_BF16 inline void tile_logits(const uint16_t* queries, int64_t, const Tile<
 /// Interleaves two entries, so that a product adds up over both. The halves of each group of eight
 /// numbers end up in two vectors; they are put in order after the last entry.
 template <int kRows>
-KVCAL_BF16 inline void add_values(const float* weights, const Tile<Bf16Pair>& values, int64_t count,
-                                  float* output, int64_t) {
+KVCAL_AVX512 inline void add_values(const float* weights, const Tile<Bf16Pair>& values,
+                                    int64_t count, float* output, int64_t) {
   const int64_t head_dim = values.head_dim;
   alignas(64) uint32_t pairs[kRows][kTile / 2];  // weights of two entries
 #pragma GCC unroll 8
@@ -193,7 +189,7 @@ KVCAL_BF16 inline void add_values(const float* weights, const Tile<Bf16Pair>& va
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       float* out = output + r * head_dim + d;
-      const auto ordered = [&](const __m512i& order) KVCAL_BF16 {
+      const auto ordered = [&](const __m512i& order) KVCAL_AVX512 {
         return (F32x16)_mm512_permutex2var_ps(sums[r][0], order, sums[r][1]);
       };
       store(out, load(out) + ordered(first));
@@ -322,9 +318,9 @@ KVCAL_CLONES void attend_f16(const Entries& entries, Rows& rows) {
   attend<F16>(entries, rows.queries.data(), rows);
 }
 
-#ifdef KVCAL_BF16
+#ifdef KVCAL_AVX512
 
-KVCAL_BF16 void attend_bf16_pairs(const Entries& entries, Rows& rows) {
+KVCAL_AVX512 void attend_bf16_pairs(const Entries& entries, Rows& rows) {
   std::vector<uint16_t> queries(rows.queries.size());
   for (size_t i = 0; i < queries.size(); ++i) {  // exact: they are bf16
     queries[i] = static_cast<uint16_t>(bits_as<uint32_t>(rows.queries[i]) >> 16);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/bf16_product.hpp"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include "kernels/cpu/avx512.hpp"
 
-#include <immintrin.h>
+#ifdef KVCAL_AVX512
 
 #include <algorithm>
 
 #include "kernels/cpu/row_product.hpp"
 #include "kernels/cpu/vectors.hpp"
-
-#define KVCAL_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 
 namespace kvcal::cpu {
 namespace {
@@ -20,9 +18,9 @@ namespace {
 /// would
 ///                      wait for memory between two groups of weights
 template <int64_t kRows>
-KVCAL_BF16 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
-                                     int64_t outputs, bool fetches_next, float* out,
-                                     int64_t out_stride) {
+KVCAL_AVX512 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
+                                       int64_t outputs, bool fetches_next, float* out,
+                                       int64_t out_stride) {
   const uint16_t* x = rows.x + first * rows.padded;
   const uint16_t* from[kWeightRows];
   for (int64_t w = 0; w < kWeightRows; ++w) from[w] = weight + (w < outputs ? w : 0) * rows.width;
@@ -58,8 +56,8 @@ KVCAL_BF16 inline void multiply_tile(const Bf16Rows& rows, int64_t first, const 
 
 /// The rows from `first` on, which are at most kRows.
 template <int64_t kRows>
-KVCAL_BF16 inline void multiply_rest(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
-                                     int64_t outputs, float* out, int64_t out_stride) {
+KVCAL_AVX512 inline void multiply_rest(const Bf16Rows& rows, int64_t first, const uint16_t* weight,
+                                       int64_t outputs, float* out, int64_t out_stride) {
   if (rows.count - first == kRows) {
     multiply_tile<kRows>(rows, first, weight, outputs, first == 0, out, out_stride);
   } else if constexpr (kRows > 1) {
@@ -75,8 +73,8 @@ bool has_bf16_products() {
   return has;
 }
 
-KVCAL_BF16 void multiply_bf16_rows(const Bf16Rows& rows, const uint16_t* weight, int64_t outputs,
-                                   float* out, int64_t out_stride) {
+KVCAL_AVX512 void multiply_bf16_rows(const Bf16Rows& rows, const uint16_t* weight, int64_t outputs,
+                                     float* out, int64_t out_stride) {
   for (int64_t o = 0; o < outputs; o += kWeightRows) {
     const int64_t count = std::min(kWeightRows, outputs - o);
     const uint16_t* from = weight + o * rows.width;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/causal_tile.hpp"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include "kernels/cpu/avx512.hpp"
+
+#ifdef KVCAL_AVX512
 
 #include <cpuid.h>
-#include <immintrin.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,9 +13,6 @@
 
 #include "kernels/cpu/bf16_product.hpp"
 #include "kernels/cpu/vectors.hpp"
-
-// One target for both types: without its intrinsics no instruction of avx512bf16 is made.
-#define KVCAL_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 
 namespace kvcal::cpu {
 namespace {

@@ -25,10 +25,6 @@ constexpr int64_t kEnoughTasks = 32;
 /// Multiplications below which a second thread costs more than it brings.
 constexpr int64_t kSerialWork = 1 << 18;
 
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// How a call is cut into tasks. Task index = (kv_head * token_blocks + token_block) * parts +
 /// part.
 struct Plan {
