@@ -22,6 +22,12 @@ bool has_causal_attention(const at::Tensor& queries);
 /// As kvcal::causal_attention.
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values, double scale);
+
+/// Whether this processor is served by add_column_sums: type and head_dim.
+bool has_column_sums(const at::Tensor& queries, const at::Tensor& keys);
+/// As kvcal::add_column_sums.
+void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                     at::Tensor& sums);
 }  // namespace kvcal::cpu
 
 namespace kvcal::cuda {

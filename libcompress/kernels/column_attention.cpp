@@ -80,9 +80,10 @@ void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double s
           Kind::shape, "column sums are {} of {}, need f32 of {} heads and at least {} tokens",
           c10::toString(sums.scalar_type()), fmt::join(sums.sizes(), " x "), queries.size(0),
           keys.size(1));
-  if (queries.is_cuda()) {
-    check_columns(queries, keys);
-    return cuda::add_column_sums(queries, keys, scale, sums);
+  check_columns(queries, keys);
+  if (queries.is_cuda()) return cuda::add_column_sums(queries, keys, scale, sums);
+  if (queries.is_cpu() && cpu::has_column_sums(queries, keys)) {
+    return cpu::add_column_sums(queries, keys, scale, sums);
   }
   for_each_head(queries, keys, scale, [&](int64_t head, int64_t, at::Tensor& block) {
     sums[head].narrow(0, 0, block.size(1)).add_(block.sum(0));
