@@ -16,22 +16,17 @@ namespace kvcal {
 at::Tensor Model::Impl::attend_each(int64_t layer, const HeadVectors& vectors,
                                     std::span<const Feed> feeds,
                                     const BeforeAttention& before) const {
-  std::vector<at::Tensor> queries;  // [heads, new, head_dim]
-  int64_t first = 0;
-  for (const auto& feed : feeds) {
-    const auto fresh = static_cast<int64_t>(feed.ids.size());
-    const auto rows = [&](const at::Tensor& all) {
-      return all.narrow(0, first, fresh).transpose(0, 1);
-    };
-    feed.cache->append(layer, rows(vectors.keys), rows(vectors.values));
-    queries.push_back(rows(vectors.queries));
-    first += fresh;
-  }
+  std::vector<int64_t> counts;
+  for (const auto& feed : feeds) counts.push_back(static_cast<int64_t>(feed.ids.size()));
+  const auto of_each = [&](const at::Tensor& all) {  // [all new, heads, head_dim]
+    return all.transpose(0, 1).split_with_sizes(counts, 1);
+  };
+  const auto queries = of_each(vectors.queries), keys = of_each(vectors.keys);
+  const auto values = of_each(vectors.values);
+  for (size_t i = 0; i < feeds.size(); ++i) feeds[i].cache->append(layer, keys[i], values[i]);
   if (before) before(layer, queries);
   std::vector<CacheLayer> seen;
-  for (const auto& feed : feeds) {
-    seen.push_back(feed.cache->layer(layer, static_cast<int64_t>(feed.ids.size())));
-  }
+  for (size_t i = 0; i < feeds.size(); ++i) seen.push_back(feeds[i].cache->layer(layer, counts[i]));
   auto outputs = ragged_attention_batch(queries, seen, attention_scale());
   for (auto& output : outputs) output = output.transpose(0, 1);
   return at::cat(outputs);

@@ -13,13 +13,19 @@ constexpr int64_t kBf16Lanes = 32;
 /// Whether processor and system have the instructions; decided once.
 bool has_bf16_products();
 
-/// Rows of x, each padded with zeros to a multiple of kBf16Lanes.
+/// Rows of x, packed: six by six, and within six the same kBf16Lanes numbers of each side by side,
+/// so that a product reads them in order.
 struct Bf16Rows {
-  const uint16_t* x = nullptr;  // [count, padded]
+  const uint16_t* x = nullptr;
   int64_t count = 0;
   int64_t width = 0;   ///< numbers of a row of x and of a weight row
   int64_t padded = 0;  ///< width rounded up to kBf16Lanes
 };
+
+/// @param x   [count, width]
+/// @param to  [count * padded]: sixes (the last may be fewer) of [padded / kBf16Lanes, rows,
+///            kBf16Lanes], zeros behind the width
+void pack_bf16_rows(const uint16_t* x, int64_t count, int64_t width, int64_t padded, uint16_t* to);
 
 /// out[r * out_stride + o] = x[r] . weight[o] in f32 for o = 0 .. outputs - 1, each summed in one
 /// order whatever the number of rows and outputs. Only where has_bf16_products().

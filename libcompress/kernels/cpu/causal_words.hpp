@@ -62,8 +62,8 @@ struct Bf16Words {
 /// @param columns  [count], `column_stride` words apart: kCausalKeys words each
 template <class Words>
 KVCAL_AVX512 inline void multiply_words(const uint32_t* rows, int64_t row_stride,
-                                       const uint32_t* columns, int64_t column_stride,
-                                       int64_t count, F32x16 (&sums)[kTileRows][kTileVectors]) {
+                                        const uint32_t* columns, int64_t column_stride,
+                                        int64_t count, F32x16 (&sums)[kTileRows][kTileVectors]) {
   for (int64_t i = 0; i < count; ++i) {
     typename Words::Vector column[kTileVectors];
 #pragma GCC unroll 8

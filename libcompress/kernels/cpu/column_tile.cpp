@@ -39,7 +39,7 @@ KVCAL_AVX512 inline void weigh_block(const PackedEntries& entries, const CausalR
        first += kTileRows) {
     F32x16 logits[kTileRows][kTileVectors] = {};
     multiply_words<Words>(rows.queries + first * head_words, head_words, keys, kCausalKeys,
-                         head_words, logits);
+                          head_words, logits);
     for (int64_t row = first; row < first + kTileRows; ++row) {
       auto* weights = reinterpret_cast<uint32_t*>(weighed.weights_of(block, row));
       weigh<F32Words>(logits[row - first], rows.scale, seen_before + row, softmax[row], weights);

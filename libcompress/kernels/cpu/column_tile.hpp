@@ -14,7 +14,8 @@ constexpr int64_t column_room(int64_t blocks) {
   return blocks * kCausalRows * (kCausalKeys + 1);
 }
 
-/// sums[key] += what the rows give to it; values of the entries and output of the rows are not used.
+/// sums[key] += what the rows give to it; values of the entries and output of the rows are not
+/// used.
 /// @param rows  of a processor for which has_causal_f32(), or has_causal_bf16(), holds
 /// @param room  [column_room(blocks)] of the blocks that the rows see
 /// @param sums  [blocks, kCausalKeys]

@@ -65,9 +65,10 @@ std::vector<uint32_t> pack_queries(const WordRows& queries, int64_t head, int64_
 }
 
 PackedBlocks::PackedBlocks(const at::Tensor& entries)
-    : words_(at::empty({entries.size(0), divide_up(entries.size(1), kCausalKeys),
-                        kCausalKeys * entries.size(2) * static_cast<int64_t>(entries.itemsize()) / 4},
-                       at::TensorOptions(at::kInt))) {}
+    : words_(
+          at::empty({entries.size(0), divide_up(entries.size(1), kCausalKeys),
+                     kCausalKeys * entries.size(2) * static_cast<int64_t>(entries.itemsize()) / 4},
+                    at::TensorOptions(at::kInt))) {}
 
 template <class Pack>
 void PackedBlocks::fill(int64_t seen, const Pack& pack) {

@@ -40,7 +40,7 @@ KVCAL_INLINE void multiply_tile(const float* x, const float* weights, int64_t pa
 #pragma GCC unroll 8
   for (int64_t r = 0; r < kRows; ++r) {
     const F32x4 totals = sums_of(sums[r]);
-    std::memcpy(out + r * out_stride, &totals, static_cast<size_t>(outputs) * sizeof(float));
+    store_some(out + r * out_stride, totals, outputs);
   }
 }
 

@@ -75,6 +75,15 @@ KVCAL_INLINE void store(float* to, const F32x16& from) {
   std::memcpy(to, &from, sizeof(from));
 }
 
+/// The first `count` numbers; all of them, as nearly always, without a call of memcpy.
+KVCAL_INLINE void store_some(float* to, const F32x4& from, int64_t count) {
+  if (count == 4) {
+    std::memcpy(to, &from, sizeof(from));
+  } else {
+    std::memcpy(to, &from, static_cast<size_t>(count) * sizeof(float));
+  }
+}
+
 /// exp for x <= 0, relative error below 2e-7; 0 below -87, NaN stays NaN (Cephes expf: 2^n *
 /// polynomial).
 KVCAL_INLINE F32x16 exp_negative(const F32x16& x) {
