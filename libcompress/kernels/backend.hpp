@@ -10,6 +10,7 @@
 
 #include "kernels/streaming_columns.hpp"
 #include "kvcal/compress/compact_cache.hpp"
+#include "kvcal/compress/kernels.hpp"
 
 namespace kvcal::cpu {
 /// @param queries  one a cache, [heads, new, head_dim] each
@@ -23,11 +24,14 @@ bool has_causal_attention(const at::Tensor& queries);
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values, double scale);
 
-/// Whether this processor is served by add_column_sums: type and head_dim.
-bool has_column_sums(const at::Tensor& queries, const at::Tensor& keys);
+/// Whether this processor is served by the two below: type and head_dim.
+bool has_column_attention(const at::Tensor& queries, const at::Tensor& keys);
 /// As kvcal::add_column_sums.
 void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double scale,
                      at::Tensor& sums);
+/// As kvcal::column_maxima.
+ColumnMaxima column_maxima(const at::Tensor& queries, const at::Tensor& keys, double scale,
+                           const at::Tensor& row_weights);
 }  // namespace kvcal::cpu
 
 namespace kvcal::cuda {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each key column gets from all the query rows of a chunk: sums and maxima of the causal
-// softmax. A block of rows is turned into probabilities, reduced over its rows and forgotten. Made
-// of ATen operators, so the same code runs on every device, but that CUDA has a kernel of its own
-// for sums; on the CPU one task is one head, which goes through its blocks in order: same bytes on
-// any number of threads.
+// softmax. The CPU has kernels of its own, CUDA one for sums; what is here is made of ATen
+// operators and runs on every device. A block of rows is turned into probabilities, reduced over
+// its rows and forgotten; on the CPU one task is one head, which goes through its blocks in order:
+// same bytes on any number of threads.
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
@@ -59,7 +59,6 @@ void for_each_block(const at::Tensor& queries, const at::Tensor& keys, const Use
 /// Calls use(head, first_row, probabilities) for all blocks of all heads, those of a head in order.
 template <class Use>
 void for_each_head(const at::Tensor& queries, const at::Tensor& keys, double scale, Use use) {
-  check_columns(queries, keys);
   const int64_t heads = queries.size(0), group = heads / keys.size(0);
   const auto entries = keys.to(at::kFloat);  // [kv_heads, seen, head_dim]
   const auto task = [&](int64_t head) {
@@ -82,7 +81,7 @@ void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double s
           keys.size(1));
   check_columns(queries, keys);
   if (queries.is_cuda()) return cuda::add_column_sums(queries, keys, scale, sums);
-  if (queries.is_cpu() && cpu::has_column_sums(queries, keys)) {
+  if (queries.is_cpu() && cpu::has_column_attention(queries, keys)) {
     return cpu::add_column_sums(queries, keys, scale, sums);
   }
   for_each_head(queries, keys, scale, [&](int64_t head, int64_t, at::Tensor& block) {
@@ -92,6 +91,10 @@ void add_column_sums(const at::Tensor& queries, const at::Tensor& keys, double s
 
 ColumnMaxima column_maxima(const at::Tensor& queries, const at::Tensor& keys, double scale,
                            const at::Tensor& row_weights) {
+  check_columns(queries, keys);
+  if (queries.is_cpu() && cpu::has_column_attention(queries, keys)) {
+    return cpu::column_maxima(queries, keys, scale, row_weights);
+  }
   const auto options = queries.options().dtype(at::kFloat);
   ColumnMaxima maxima{at::zeros({queries.size(0), keys.size(1)}, options), at::Tensor()};
   if (row_weights.defined()) maxima.weighted = at::zeros_like(maxima.attention);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What attention statistics add to a prefill: the column sums of one chunk. What the chunk needs
-// anyhow is in causal_attention_bench.
+// What attention statistics add to a prefill: the column sums, or maxima, of one chunk. What the
+// chunk needs anyhow is in causal_attention_bench.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
@@ -18,7 +18,14 @@ void column_sums(benchmark::State& state) {
   for (auto _ : state) add_column_sums(queries, keys, kScale, sums);
 }
 
+void column_maxima_of_chunk(benchmark::State& state) {
+  const auto queries = numbers(state, kHeads, kNew), keys = numbers(state, kKvHeads, kSeen);
+  const auto weights = at::ones({kNew});
+  for (auto _ : state) benchmark::DoNotOptimize(column_maxima(queries, keys, kScale, weights));
+}
+
 KVCAL_TIME(column_sums);
+KVCAL_TIME(column_maxima_of_chunk);
 
 }  // namespace
 }  // namespace kvcal

@@ -66,11 +66,29 @@ TEST_F(ColumnAttention, LongLogitsOverflowNothing) {
   EXPECT_NEAR(sums.sum().item<double>(), 6 * 150, 1e-2);
 }
 
-TEST_F(ColumnAttention, Bf16EntriesAreWidenedFirst) {
-  const auto queries = queries_.to(at::kBFloat16), keys = keys_.to(at::kBFloat16);
-  auto sums = at::zeros({6, 150});
-  add_column_sums(queries, keys, 0.4, sums);
-  EXPECT_TRUE(at::allclose(sums, full_matrix(queries, keys, 0.4).sum(1), 1e-5, 1e-7));
+TEST_F(ColumnAttention, NarrowEntriesAreWidenedFirst) {
+  for (const auto dtype : {at::kBFloat16, at::kHalf}) {
+    for (const int64_t head_dim : {8, 7}) {  // an odd one has no pairs
+      const auto queries = queries_.narrow(2, 0, head_dim).to(dtype);
+      const auto keys = keys_.narrow(2, 0, head_dim).to(dtype);
+      const auto expected = full_matrix(queries, keys, 0.4);
+      auto sums = at::zeros({6, 150});
+      add_column_sums(queries, keys, 0.4, sums);
+      EXPECT_TRUE(at::allclose(sums, expected.sum(1), 1e-5, 1e-7)) << c10::toString(dtype);
+      EXPECT_TRUE(
+          at::allclose(column_maxima(queries, keys, 0.4).attention, expected.amax(1), 1e-5, 1e-7))
+          << c10::toString(dtype);
+    }
+  }
+}
+
+TEST_F(ColumnAttention, RowsNeedNotBeContiguous) {
+  const auto turned = queries_.transpose(0, 1).contiguous().transpose(0, 1);
+  const auto scattered = at::stack({keys_, keys_}, 3).select(3, 0);  // every second number
+  auto sums = at::zeros({6, 150}), expected = at::zeros({6, 150});
+  add_column_sums(turned, scattered, 0.4, sums);
+  add_column_sums(queries_, keys_, 0.4, expected);
+  EXPECT_TRUE(at::equal(sums, expected));
 }
 
 TEST_F(ColumnAttention, NumberOfThreadsChangesNoBit) {

@@ -48,24 +48,60 @@ KVCAL_AVX512 inline void weigh_block(const PackedEntries& entries, const CausalR
   }
 }
 
-/// Each row's weights of a block, turned into shares of its whole softmax.
-KVCAL_AVX512 inline void add_block(const CausalRows& rows, int64_t block, const Softmax* softmax,
-                                   const Weighed& weighed, float* sums) {
-  F32x16 total[kTileVectors];
-  for (int64_t v = 0; v < kTileVectors; ++v) total[v] = load(sums + v * kLanes);
-  for (int64_t row = first_row_of(rows, block); row < rows.count; ++row) {
-    const float rise = weighed.maxima_of(block)[row] - softmax[row].maximum;
-    const float share = (rise == 0 ? 1 : std::exp(rise)) / softmax[row].sum;
-    const float* weights = weighed.weights_of(block, row);
-#pragma GCC unroll 8
-    for (int64_t v = 0; v < kTileVectors; ++v) total[v] += share * load(weights + v * kLanes);
+struct Add {
+  KVCAL_INLINE static F32x16 join(const F32x16& total, const F32x16& share) {
+    return total + share;
   }
-  for (int64_t v = 0; v < kTileVectors; ++v) store(sums + v * kLanes, total[v]);
+};
+
+struct Largest {
+  KVCAL_INLINE static F32x16 join(const F32x16& total, const F32x16& share) {
+    return total > share ? total : share;
+  }
+};
+
+/// What each row's weights are multiplied by to be shares of its whole softmax.
+using RowFactors = float[kCausalRows];
+
+template <class Join>
+KVCAL_AVX512 inline void join_rows(const float* weights, const RowFactors& factors, int64_t first,
+                                   int64_t count, float* to) {
+  F32x16 total[kTileVectors];
+  for (int64_t v = 0; v < kTileVectors; ++v) total[v] = load(to + v * kLanes);
+  for (int64_t row = first; row < count; ++row) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kTileVectors; ++v) {
+      total[v] =
+          Join::join(total[v], factors[row] * load(weights + row * kCausalKeys + v * kLanes));
+    }
+  }
+  for (int64_t v = 0; v < kTileVectors; ++v) store(to + v * kLanes, total[v]);
+}
+
+KVCAL_AVX512 inline void take_block(const CausalRows& rows, int64_t block, const Softmax* softmax,
+                                    const Weighed& weighed, const Columns& columns) {
+  const int64_t first = first_row_of(rows, block), column = block * kCausalKeys;
+  const float* weights = weighed.weights_of(block, 0);
+  RowFactors factors;
+  for (int64_t row = first; row < rows.count; ++row) {
+    const float rise = weighed.maxima_of(block)[row] - softmax[row].maximum;
+    factors[row] = (rise == 0 ? 1 : std::exp(rise)) / softmax[row].sum;
+  }
+  if (columns.sums != nullptr) {
+    join_rows<Add>(weights, factors, first, rows.count, columns.sums + column);
+  }
+  if (columns.maxima != nullptr) {
+    join_rows<Largest>(weights, factors, first, rows.count, columns.maxima + column);
+  }
+  if (columns.weighted_maxima != nullptr) {
+    for (int64_t row = first; row < rows.count; ++row) factors[row] *= columns.row_weights[row];
+    join_rows<Largest>(weights, factors, first, rows.count, columns.weighted_maxima + column);
+  }
 }
 
 template <class Words>
-KVCAL_AVX512 inline void add_columns(const PackedEntries& entries, const CausalRows& rows,
-                                     float* room, float* sums) {
+KVCAL_AVX512 inline void take_columns(const PackedEntries& entries, const CausalRows& rows,
+                                      float* room, const Columns& columns) {
   Softmax softmax[kCausalRows];
   const int64_t seen = rows.first_visible + rows.count - 1;
   const int64_t blocks = (seen + kCausalKeys - 1) / kCausalKeys;
@@ -74,20 +110,20 @@ KVCAL_AVX512 inline void add_columns(const PackedEntries& entries, const CausalR
     weigh_block<Words>(entries, rows, block, softmax, weighed);
   }
   for (int64_t block = 0; block < blocks; ++block) {
-    add_block(rows, block, softmax, weighed, sums + block * kCausalKeys);
+    take_block(rows, block, softmax, weighed, columns);
   }
 }
 
 }  // namespace
 
-KVCAL_AVX512 void add_columns_f32(const PackedEntries& entries, const CausalRows& rows, float* room,
-                                  float* sums) {
-  add_columns<F32Words>(entries, rows, room, sums);
+KVCAL_AVX512 void take_columns_f32(const PackedEntries& entries, const CausalRows& rows,
+                                   float* room, const Columns& columns) {
+  take_columns<F32Words>(entries, rows, room, columns);
 }
 
-KVCAL_AVX512 void add_columns_bf16(const PackedEntries& entries, const CausalRows& rows,
-                                   float* room, float* sums) {
-  add_columns<Bf16Words>(entries, rows, room, sums);
+KVCAL_AVX512 void take_columns_bf16(const PackedEntries& entries, const CausalRows& rows,
+                                    float* room, const Columns& columns) {
+  take_columns<Bf16Words>(entries, rows, room, columns);
 }
 
 }  // namespace kvcal::cpu
@@ -98,11 +134,11 @@ KVCAL_AVX512 void add_columns_bf16(const PackedEntries& entries, const CausalRow
 
 namespace kvcal::cpu {
 
-void add_columns_f32(const PackedEntries&, const CausalRows&, float*, float*) {
+void take_columns_f32(const PackedEntries&, const CausalRows&, float*, const Columns&) {
   fail(Kind::internal, "built for a processor without AVX-512");
 }
 
-void add_columns_bf16(const PackedEntries&, const CausalRows&, float*, float*) {
+void take_columns_bf16(const PackedEntries&, const CausalRows&, float*, const Columns&) {
   fail(Kind::internal, "built for a processor without products of bf16");
 }
 
