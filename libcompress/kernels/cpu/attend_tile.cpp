@@ -40,6 +40,23 @@ struct Tile {
   KVCAL_INLINE Tile from(int64_t entry) const { return {data, rows + entry, head_dim}; }
 };
 
+/// The tile behind the one that is computed with, asked for entry by entry meanwhile: all at once
+/// would wait for each other.
+template <class T>
+struct NextTile {
+  Tile<T> keys, values;
+  int64_t count = 0;
+
+  KVCAL_INLINE void fetch(int64_t entry) const {
+    constexpr auto kLineNumbers = static_cast<int64_t>(64 / sizeof(T));
+    if (entry >= count) return;
+    for (int64_t i = 0; i < keys.head_dim; i += kLineNumbers) {
+      __builtin_prefetch(keys[entry] + i);
+      __builtin_prefetch(values[entry] + i);
+    }
+  }
+};
+
 /// Dot products of kRows query rows with kKeys entries: logits[row][entry].
 template <int kRows, int kKeys, class T>
 KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const Tile<T>& keys,
@@ -67,9 +84,10 @@ KVCAL_INLINE void dots(const float* queries, int64_t padded_dim, const Tile<T>& 
 
 template <int kRows, class T>
 KVCAL_INLINE void tile_logits(const float* queries, int64_t padded_dim, const Tile<T>& keys,
-                              int64_t count, float* logits) {
+                              int64_t count, const NextTile<T>& next, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
+    for (int64_t ahead = e; ahead < e + 4; ++ahead) next.fetch(ahead);
     dots<kRows, 4>(queries, padded_dim, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
@@ -144,9 +162,10 @@ KVCAL_AVX512 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>
 
 template <int kRows>
 KVCAL_AVX512 inline void tile_logits(const uint16_t* queries, int64_t, const Tile<Bf16Pair>& keys,
-                                     int64_t count, float* logits) {
+                                     int64_t count, const NextTile<Bf16Pair>& next, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
+    for (int64_t ahead = e; ahead < e + 4; ++ahead) next.fetch(ahead);
     pair_dots<kRows, 4>(queries, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
@@ -154,13 +173,56 @@ KVCAL_AVX512 inline void tile_logits(const uint16_t* queries, int64_t, const Til
   }
 }
 
-/// Interleaves two entries, so that a product adds up over both. The halves of each group of eight
-/// numbers end up in two vectors; they are put in order after the last entry.
+/// Weights of a tile as bf16, two entries a word.
+template <int kRows>
+using WeightPairs = uint32_t[kRows][kTile / 2];
+
+/// Adds numbers d .. d + 32 * kParts - 1 of all entries. Interleaves two entries, so that a product
+/// adds up over both. The halves of each group of eight numbers end up in two vectors; they are put
+/// in order after the last entry.
+template <int kRows, int kParts>
+KVCAL_AVX512 inline void add_parts(const WeightPairs<kRows>& pairs, const Tile<Bf16Pair>& values,
+                                   int64_t count, int64_t d, float* output) {
+  __m512 sums[kRows][kParts][2] = {};
+  for (int64_t e = 0; e < count; e += 2) {
+    const bool is_pair = e + 1 < count;
+    const Bf16Pair* even_row = values[e] + d;
+    const Bf16Pair* odd_row = is_pair ? values[e + 1] + d : even_row;
+    const __mmask16 odd_mask = is_pair ? 0xFFFF : 0;
+#pragma GCC unroll 4
+    for (int p = 0; p < kParts; ++p) {
+      const __m512i even = _mm512_loadu_si512(even_row + p * kPairLanes);
+      const __m512i odd = _mm512_maskz_loadu_epi32(odd_mask, odd_row + p * kPairLanes);
+      const auto low = (__m512bh)_mm512_unpacklo_epi16(even, odd);
+      const auto high = (__m512bh)_mm512_unpackhi_epi16(even, odd);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const auto weight = (__m512bh)_mm512_set1_epi32(static_cast<int>(pairs[r][e / 2]));
+        sums[r][p][0] = _mm512_dpbf16_ps(sums[r][p][0], low, weight);
+        sums[r][p][1] = _mm512_dpbf16_ps(sums[r][p][1], high, weight);
+      }
+    }
+  }
+  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kParts; ++p) {
+      float* out = output + r * values.head_dim + d + p * kPairLanes;
+      const auto ordered = [&](const __m512i& order) KVCAL_AVX512 {
+        return (F32x16)_mm512_permutex2var_ps(sums[r][p][0], order, sums[r][p][1]);
+      };
+      store(out, load(out) + ordered(first));
+      store(out + kLanes, load(out + kLanes) + ordered(second));
+    }
+  }
+}
+
 template <int kRows>
 KVCAL_AVX512 inline void add_values(const float* weights, const Tile<Bf16Pair>& values,
                                     int64_t count, float* output, int64_t) {
-  const int64_t head_dim = values.head_dim;
-  alignas(64) uint32_t pairs[kRows][kTile / 2];  // weights of two entries
+  alignas(64) WeightPairs<kRows> pairs;
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     for (int64_t e = 0; e < kTile; e += kPairLanes) {
@@ -169,33 +231,11 @@ KVCAL_AVX512 inline void add_values(const float* weights, const Tile<Bf16Pair>& 
       _mm512_store_si512(pairs[r] + e / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
   }
-  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
-  for (int64_t d = 0; d < head_dim; d += kPairLanes) {
-    __m512 sums[kRows][2] = {};
-    for (int64_t e = 0; e < count; e += 2) {
-      const __m512i even = _mm512_loadu_si512(values[e] + d);
-      const __m512i odd =
-          e + 1 < count ? _mm512_loadu_si512(values[e + 1] + d) : _mm512_setzero_si512();
-      const auto low = (__m512bh)_mm512_unpacklo_epi16(even, odd);
-      const auto high = (__m512bh)_mm512_unpackhi_epi16(even, odd);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const auto weight = (__m512bh)_mm512_set1_epi32(static_cast<int>(pairs[r][e / 2]));
-        sums[r][0] = _mm512_dpbf16_ps(sums[r][0], low, weight);
-        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], high, weight);
-      }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      float* out = output + r * head_dim + d;
-      const auto ordered = [&](const __m512i& order) KVCAL_AVX512 {
-        return (F32x16)_mm512_permutex2var_ps(sums[r][0], order, sums[r][1]);
-      };
-      store(out, load(out) + ordered(first));
-      store(out + kLanes, load(out + kLanes) + ordered(second));
-    }
+  int64_t d = 0;
+  for (; d + 2 * kPairLanes <= values.head_dim; d += 2 * kPairLanes) {
+    add_parts<kRows, 2>(pairs, values, count, d, output);
   }
+  if (d < values.head_dim) add_parts<kRows, 1>(pairs, values, count, d, output);
 }
 
 #endif
@@ -233,15 +273,6 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
   sum += sum_of(sums);
 }
 
-/// Asks for the entries behind a tile while it is computed with.
-template <class T>
-KVCAL_INLINE void fetch(const Tile<T>& tile, int64_t entries) {
-  constexpr auto kLineNumbers = static_cast<int64_t>(64 / sizeof(T));
-  for (int64_t e = 0; e < entries; ++e) {
-    for (int64_t i = 0; i < tile.head_dim; i += kLineNumbers) __builtin_prefetch(tile[e] + i);
-  }
-}
-
 /// Up to kTile entries from `first` on.
 template <class T>
 KVCAL_INLINE Tile<T> tile_of(const void* data, const Entries& entries, int64_t first,
@@ -263,12 +294,11 @@ KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int
     most = std::max(most, visible[r]);
   }
   if (most == 0) return;
-  if (row == 0 && first + count < entries.count) {
-    const int64_t next = first + count, behind = std::min(kTile, entries.count - next);
-    fetch(tile_of<T>(entries.keys, entries, next, rows.head_dim), behind);
-    fetch(tile_of<T>(entries.values, entries, next, rows.head_dim), behind);
-  }
-  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, most, weights);
+  const int64_t behind = first + count;
+  const NextTile<T> next{tile_of<T>(entries.keys, entries, behind, rows.head_dim),
+                         tile_of<T>(entries.values, entries, behind, rows.head_dim),
+                         row == 0 ? std::min(kTile, entries.count - behind) : 0};
+  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, most, next, weights);
   for (int r = 0; r < kRows; ++r) {
     float* logits = weights + r * kTile;
     for (int64_t e = 0; e < kTile; e += kLanes) store(logits + e, load(logits + e) * rows.scale);
