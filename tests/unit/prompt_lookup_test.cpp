@@ -81,13 +81,12 @@ TEST_F(LookupDecoding, EndsAtAStopTokenThoughTheGuessGoesOn) {
   const auto expected = step_by_step(cache, stop);
   cache = prefilled_.cache.sealed(kNewTokens);
   Ids chosen;
-  const auto found =
-      generate_by_lookup(model_, cache, prompt_.back(), {prompt_, whole.ids}, kNewTokens, stop,
-                         [&](const LookupPass& pass) {
-                           chosen.insert(chosen.end(), pass.chosen.begin(), pass.chosen.end());
-                           EXPECT_EQ(pass.queries.front().size(1),
-                                     static_cast<int64_t>(pass.chosen.size()));
-                         });
+  const auto found = generate_by_lookup(
+      model_, cache, prompt_.back(), {prompt_, whole.ids}, kNewTokens, stop,
+      [&](const LookupPass& pass) {
+        chosen.insert(chosen.end(), pass.chosen.begin(), pass.chosen.end());
+        EXPECT_EQ(pass.queries.front().size(1), static_cast<int64_t>(pass.chosen.size()));
+      });
   EXPECT_EQ(found.ids, expected.ids);
   EXPECT_EQ(found.stop_id, expected.stop_id);
   EXPECT_EQ(chosen.back(), *found.stop_id);
