@@ -3,18 +3,24 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
+#include <climits>
+#include <string_view>
+#include <vector>
 
 namespace kvcal {
 
-void let_waiting_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  std::error_code ignored;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  if (program.empty() || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
-  execv(program.c_str(), argv);
+void let_waiting_threads_sleep(int, char** argv, char** environment) {
+  std::vector<char*> changed;
+  for (char** entry = environment; *entry != nullptr; ++entry) {
+    const std::string_view setting = *entry;
+    if (setting.starts_with("OMP_WAIT_POLICY=") || setting.starts_with("GOMP_SPINCOUNT=")) return;
+    changed.push_back(*entry);
+  }
+  char policy[] = "OMP_WAIT_POLICY=passive";
+  changed.insert(changed.end(), {policy, nullptr});
+  char program[PATH_MAX] = {};  // not the link itself: its name would become that of the process
+  if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0) return;
+  execve(program, argv, changed.data());
 }
 
 }  // namespace kvcal

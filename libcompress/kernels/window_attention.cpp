@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "kernels/cpu/parallel.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
 
@@ -21,7 +22,7 @@ void check_equal_counts(const CompactLayer& prefix, int64_t kv_heads, int64_t ke
   const int64_t* offsets = prefix.offsets.const_data_ptr<int64_t>();
   for (int64_t k = 0; k <= kv_heads; ++k) {
     require(offsets[k] == k * kept, Kind::shape,
-            "attention_row needs the same number of entries in every KV head, head {} starts at "
+            "attention_rows needs the same number of entries in every KV head, head {} starts at "
             "{}, not {}",
             k, offsets[k], k * kept);
   }
@@ -50,21 +51,36 @@ at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, d
   return rows;
 }
 
-at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, double scale) {
-  const int64_t kv_heads = cache.kv_heads(), group = query.size(0) / kv_heads;
+std::vector<at::Tensor> attention_rows(const at::Tensor& queries, std::span<const int64_t> wanted,
+                                       const CacheLayer& cache, double scale) {
+  const int64_t kv_heads = cache.kv_heads(), heads = queries.size(0), group = heads / kv_heads;
   const int64_t kept = cache.prefix.total_kept() / kv_heads;
+  const int64_t before_new = kept + cache.tail_tokens() - queries.size(1);
   check_equal_counts(cache.prefix, kv_heads, kept);
   const auto prefix = cache.prefix.with_own_entries();
   std::vector<at::Tensor> rows;
-  for (int64_t k = 0; k < kv_heads; ++k) {
-    const auto keys = entries_of(prefix.keys, cache.tail_keys, k, kept);  // [kept + tail, head_dim]
-    auto logits = at::mm(query.narrow(0, k * group, group).to(at::kFloat), keys.t()).mul_(scale);
-    if (prefix.bias.defined()) {
-      logits.narrow(1, 0, kept).add_(prefix.bias.narrow(0, k * kept, kept));
-    }
-    rows.push_back(at::softmax(logits, -1));  // [group, kept + tail]
+  for (const int64_t token : wanted) {
+    rows.push_back(at::empty({heads, before_new + token + 1}, queries.options().dtype(at::kFloat)));
   }
-  return at::cat(rows);
+  const auto attend = [&](int64_t k) {
+    const auto keys = entries_of(prefix.keys, cache.tail_keys, k, kept);  // [kept + tail, head_dim]
+    const auto of_group = queries.narrow(0, k * group, group).to(at::kFloat);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      auto row = rows[i].narrow(0, k * group, group);  // [group, seen]
+      at::mm_out(row, of_group.select(1, wanted[i]), keys.narrow(0, 0, row.size(1)).t());
+      row.mul_(scale);
+      if (prefix.bias.defined()) {
+        row.narrow(1, 0, kept).add_(prefix.bias.narrow(0, k * kept, kept));
+      }
+      at::softmax_out(row, row, -1);
+    }
+  };
+  if (queries.is_cpu()) {
+    cpu::parallel_tasks(kv_heads, attend);
+  } else {
+    for (int64_t k = 0; k < kv_heads; ++k) attend(k);
+  }
+  return rows;
 }
 
 }  // namespace kvcal

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "kvcal/profile/engine.hpp"
+#include "engine/token_choice.hpp"
 
 namespace kvcal {
 namespace {
@@ -28,7 +28,8 @@ int64_t choose(const at::Tensor& logits, int64_t generated, const StopRule& stop
   return greedy_choice(allowed);
 }
 
-/// Takes the next token; false when the sequence has ended.
+}  // namespace
+
 bool take_token(Continuation& sequence, const at::Tensor& logits, const StopRule& stop) {
   auto& ids = sequence.generation.ids;
   const int64_t id = choose(logits, static_cast<int64_t>(ids.size()), stop);
@@ -39,8 +40,6 @@ bool take_token(Continuation& sequence, const at::Tensor& logits, const StopRule
   ids.push_back(id);
   return static_cast<int64_t>(ids.size()) < sequence.max_new_tokens;
 }
-
-}  // namespace
 
 StopRule stop_rule(const Sample& sample, const ModelConfig& model) {
   return {sample.stop_ids.empty() ? model.stop_ids : sample.stop_ids, sample.min_new_tokens};

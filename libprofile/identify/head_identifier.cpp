@@ -103,21 +103,19 @@ TrialResult HeadIdentifier::run(const std::string& prompt, const Needle& needle)
   const auto prefilled = prefill(model_, head, needs);
   result.scores["window"] = window_scores(model_, prefilled, span);
   auto cache = prefilled.cache.sealed(protocol_.max_new_tokens + 1);
-  RetrievalObserver observer(config.layers, config.heads, ids, span, protocol_.counts_repeats);
-  const auto logits = model_.forward(std::span(ids).last(1), cache, LogitsWanted::last, &observer);
-  const auto on_token = [&](int64_t id) {
-    observer.token_chosen(id);
-    return true;
-  };
+  RetrievalScores scores(config.layers, config.heads, ids, span, protocol_.counts_repeats);
+  // A model that has found the needle mostly says it again.
+  const PromptLookup lookup(ids, tokenizer_.encode(needle.needle, false));
   const auto generation =
-      generate(model_, cache, logits, protocol_.max_new_tokens, {stop_ids()}, &observer, on_token);
+      generate_by_lookup(model_, cache, ids.back(), lookup, protocol_.max_new_tokens, {stop_ids()},
+                         [&](const LookupPass& pass) { scores.add(pass); });
 
   result.reply = tokenizer_.decode(generation.ids);
   const std::vector<std::string> references{needle.answer};
   result.recall = find_metric("niah_rouge1_recall").score({result.reply, references, {}});
   result.has_passed = result.recall > protocol_.gate_recall;
-  result.scores["semantic"] = observer.semantic();
-  result.scores["traditional"] = observer.traditional();
+  result.scores["semantic"] = scores.semantic();
+  result.scores["traditional"] = scores.traditional();
   return result;
 }
 

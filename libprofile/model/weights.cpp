@@ -2,7 +2,9 @@
 #include "model/weights.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
+#include <atomic>
 #include <functional>
 
 #include "kvcal/compress/error.hpp"
@@ -94,6 +96,15 @@ at::ScalarType choose_dtype(const std::string& name, const SafetensorsModel& fil
   fail(Kind::config, "dtype = {}, need one of auto, f32, bf16, f16", name);
 }
 
+/// Runs task(0) .. task(count - 1) on all threads; who is done takes the next one, since they
+/// differ in size.
+void share_out(int64_t count, const std::function<void(int64_t)>& task) {
+  std::atomic<int64_t> next = 0;
+  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+    for (int64_t i = next++; i < count; i = next++) task(i);
+  });
+}
+
 using Visit = std::function<void(const std::string& name, const at::Tensor& tensor)>;
 
 void visit_weights(const Weights& weights, const Visit& visit) {
@@ -145,8 +156,15 @@ Weights load_weights(const std::filesystem::path& directory, const ModelSpec& sp
   const auto& config = spec.config;
 
   Weights weights;
-  weights.embedding = loader.matrix(kEmbedding, config.vocab, config.hidden);
-  for (int64_t l = 0; l < config.layers; ++l) weights.layers.push_back(loader.layer(l));
+  weights.layers.resize(static_cast<size_t>(config.layers));
+  // Most of the time goes into pages that are touched for the first time.
+  share_out(1 + config.layers, [&](int64_t part) {
+    if (part == 0) {
+      weights.embedding = loader.matrix(kEmbedding, config.vocab, config.hidden);
+    } else {
+      weights.layers[static_cast<size_t>(part - 1)] = loader.layer(part - 1);
+    }
+  });
   weights.final_norm = loader.vector("model.norm.weight", config.hidden);
   weights.lm_head = config.has_tied_embedding
                         ? weights.embedding

@@ -27,8 +27,20 @@ def write_prompt(path, tokenizer, tokens, number):
     return path
 
 
-def ids_of(prompt, tokenizer):
-    """[1, tokens]: the ids that kv-eval makes of the same file."""
-    turn = [{"role": "user", "content": json.loads(prompt.read_text())["prompt"]}]
+def write_prompts(path, tokenizer, tokens, count):
+    """Writes several prompts into one task file; the ids of each."""
+    lines = [write_prompt(path, tokenizer, tokens, number).read_text() for number in range(count)]
+    path.write_text("".join(lines))
+    return [encode(line, tokenizer) for line in lines]
+
+
+def encode(line, tokenizer, **how):
+    """The ids that our programs make of a line of a task file."""
+    turn = [{"role": "user", "content": json.loads(line)["prompt"]}]
     text = tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
-    return tokenizer.encode(text, add_special_tokens=False, return_tensors="pt")
+    return tokenizer.encode(text, add_special_tokens=False, **how)
+
+
+def ids_of(prompt, tokenizer):
+    """[1, tokens]: the ids of a file with one prompt."""
+    return encode(prompt.read_text(), tokenizer, return_tensors="pt")

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "kvcal/compress/error.hpp"
+#include "support/tiny_model_fixture.hpp"
 
 namespace kvcal {
 namespace {
@@ -15,49 +16,72 @@ namespace {
 /// Two heads on one KV head, head_dim 2, four prompt tokens. Head 0 looks at position 2 only and
 /// head 1 at position 0 only: queries so long that softmax is one-hot.
 struct OneHot {
-  at::Tensor queries = at::tensor({100.f, 0.f, 0.f, 100.f}).reshape({2, 1, 2});
-  CacheLayer cache;
-  at::Tensor unused = at::zeros({1, 4});
+  std::vector<at::Tensor> queries{at::tensor({100.f, 0.f, 0.f, 100.f}).reshape({2, 1, 2})};
+  CompactCache cache{
+      {CompactLayer{at::tensor({0.f, 9.f, 0.f, 0.f, 9.f, 0.f, 0.f, 0.f}).reshape({4, 2}),
+                    at::zeros({4, 2}), at::Tensor(), at::tensor({0, 4}, at::kLong)}},
+      4,
+      1};
 
   OneHot() {
-    const auto keys = at::tensor({0.f, 9.f, 0.f, 0.f, 9.f, 0.f, 0.f, 0.f}).reshape({4, 2});
-    cache.prefix = {keys, at::zeros({4, 2}), at::Tensor(), at::tensor({0, 4}, at::kLong)};
-    cache.tail_keys = cache.tail_values = at::zeros({1, 1, 2});
+    cache.append(0, at::zeros({1, 1, 2}), at::zeros({1, 1, 2}));
+    cache.commit(1);
   }
-  AttentionStep step() const { return {0, 4, queries, cache, unused, unused, 1.0}; }
+  void choose(int64_t id, RetrievalScores& scores) const { scores.add({queries, cache, {&id, 1}}); }
 };
 
-TEST(RetrievalObserver, MassOnTheAnswerCountsWhenATokenOfTheAnswerIsEmitted) {
+TEST(RetrievalScores, MassOnTheAnswerCountsWhenATokenOfTheAnswerIsEmitted) {
   const OneHot layer;
-  RetrievalObserver observer(1, 2, {50, 60, 70, 80}, {2, 4}, false);
-  observer.after_attention(layer.step());
-  observer.token_chosen(70);
-  EXPECT_NEAR(observer.semantic()[0], 1.0, 1e-5);
-  EXPECT_NEAR(observer.semantic()[1], 0.0, 1e-5);
-  observer.after_attention(layer.step());
-  observer.token_chosen(50);  // not a token of the answer: nothing is added
-  EXPECT_NEAR(observer.semantic()[0], 1.0, 1e-5);
+  RetrievalScores scores(1, 2, {50, 60, 70, 80}, {2, 4}, false);
+  layer.choose(70, scores);
+  EXPECT_NEAR(scores.semantic()[0], 1.0, 1e-5);
+  EXPECT_NEAR(scores.semantic()[1], 0.0, 1e-5);
+  layer.choose(50, scores);  // not a token of the answer: nothing is added
+  EXPECT_NEAR(scores.semantic()[0], 1.0, 1e-5);
 }
 
-TEST(RetrievalObserver, TraditionalScoreNeedsTheMostAttendedPositionToHoldTheToken) {
+TEST(RetrievalScores, TraditionalScoreNeedsTheMostAttendedPositionToHoldTheToken) {
   const OneHot layer;
-  RetrievalObserver observer(1, 2, {50, 60, 70, 80}, {2, 4}, false);
-  observer.after_attention(layer.step());
-  observer.token_chosen(80);  // in the answer, but head 0 looks at 70
-  EXPECT_EQ(observer.traditional()[0], 0);
-  observer.after_attention(layer.step());
-  observer.token_chosen(70);
-  EXPECT_NEAR(observer.traditional()[0], 0.5, 1e-6);  // one of two answer tokens
+  RetrievalScores scores(1, 2, {50, 60, 70, 80}, {2, 4}, false);
+  layer.choose(80, scores);  // in the answer, but head 0 looks at 70
+  EXPECT_EQ(scores.traditional()[0], 0);
+  layer.choose(70, scores);
+  EXPECT_NEAR(scores.traditional()[0], 0.5, 1e-6);  // one of two answer tokens
 }
 
-TEST(RetrievalObserver, RepeatedAnswerTokensCountOnceOrEachAsTheProtocolSays) {
+TEST(RetrievalScores, RepeatedAnswerTokensCountOnceOrEachAsTheProtocolSays) {
   const OneHot layer;
   for (const bool counts_repeats : {false, true}) {
-    RetrievalObserver observer(1, 2, {50, 60, 70, 70}, {2, 4}, counts_repeats);
-    observer.after_attention(layer.step());
-    observer.token_chosen(70);
-    EXPECT_NEAR(observer.semantic()[0], counts_repeats ? 2.0 : 1.0, 1e-5);
+    RetrievalScores scores(1, 2, {50, 60, 70, 70}, {2, 4}, counts_repeats);
+    layer.choose(70, scores);
+    EXPECT_NEAR(scores.semantic()[0], counts_repeats ? 2.0 : 1.0, 1e-5);
   }
+}
+
+class RetrievalScoresOfAModel : public test::TinyModelFixture {};
+
+TEST_F(RetrievalScoresOfAModel, AreTheSameBitsHoweverTheAnswerWasGuessed) {
+  const auto prompt = ids(40);
+  const auto prefilled = prefill(model_, std::span(prompt).first(39), {});
+  const TokenSpan span{10, 20};
+  const auto score = [&](std::span<const int64_t> opening) {
+    auto cache = prefilled.cache.sealed(12);
+    RetrievalScores scores(config_.layers, config_.heads, prompt, span, false);
+    // Whatever the model says is of the answer, so that every row counts.
+    const auto as_answer = [&](const LookupPass& pass) {
+      const std::vector<int64_t> said(pass.chosen.size(), prompt[12]);
+      scores.add({pass.queries, pass.cache, said});
+    };
+    const auto generation =
+        generate_by_lookup(model_, cache, prompt.back(), {{}, opening}, 12, {}, as_answer);
+    return std::pair{generation, scores.semantic()};
+  };
+  const auto [step_by_step, expected] = score({});
+  const auto [at_once, scores] = score(step_by_step.ids);
+  EXPECT_GT(step_by_step.steps, at_once.steps);
+  EXPECT_EQ(step_by_step.ids, at_once.ids);
+  EXPECT_GT(expected.front(), 0);
+  EXPECT_EQ(scores, expected);
 }
 
 HeadScores three_prompts() {

@@ -208,6 +208,24 @@ TEST(RaggedAttention, AgreesWithPlainSoftmaxOnRandomShapes) {
   }
 }
 
+TEST(RaggedAttention, ATokenHasTheSameBytesAmongOthersOfItsSequenceAndAlone) {
+  std::mt19937 random(8);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    // With the last tokens the entries pass 1024, where they are cut into two parts.
+    auto cache =
+        make_cache(random, {.kept = {1015, 1015}, .tail = 16, .head_dim = 64, .dtype = dtype});
+    const auto queries = normal(random, {6, 12, 64}).to(dtype);
+    const auto together = ragged_attention(queries, cache, 0.3);
+    const auto keys = cache.tail_keys, values = cache.tail_values;
+    for (int64_t token = 0; token < 12; ++token) {
+      cache.tail_keys = keys.narrow(1, 0, 4 + token + 1);
+      cache.tail_values = values.narrow(1, 0, 4 + token + 1);
+      const auto alone = ragged_attention(queries.narrow(1, token, 1), cache, 0.3);
+      EXPECT_TRUE(at::equal(alone, together.narrow(1, token, 1))) << dtype << ", token " << token;
+    }
+  }
+}
+
 TEST(RaggedAttention, GivesTheSameBytesOnOneThread) {
   std::mt19937 random(3);
   const auto cache = make_cache(random, {{2000, 1500, 1800}, 3, 64, false, at::kBFloat16});

@@ -39,18 +39,24 @@ TEST(WindowAttention, AcceptsBf16AndAnswersInF32) {
   EXPECT_TRUE(at::allclose(rows, at::full({2, 1, 3}, 1.F / 3)));
 }
 
-TEST(AttentionRow, IsTheWeightOfEachEntryForTheNewestQuery) {
+/// Of the newest token alone.
+at::Tensor newest_row(const at::Tensor& query, const CacheLayer& cache, double scale) {
+  const int64_t newest = 0;
+  return attention_rows(query.unsqueeze(1), {&newest, 1}, cache, scale).front();
+}
+
+TEST(AttentionRows, IsTheWeightOfEachEntryForTheNewestQuery) {
   // Two entries of weight 3 (bias) and 1 in the prefix, the tail token of weight 4.
   CacheLayer cache;
   cache.prefix = {at::zeros({2, 1}), at::zeros({2, 1}), at::tensor({std::log(3.F), 0.F}),
                   at::tensor({int64_t{0}, int64_t{2}})};
   cache.tail_keys = at::full({1, 1, 1}, std::log(4.F));
   cache.tail_values = at::zeros({1, 1, 1});
-  const auto row = attention_row(at::ones({2, 1}), cache, 1.0);
+  const auto row = newest_row(at::ones({2, 1}), cache, 1.0);
   EXPECT_TRUE(at::allclose(row, at::tensor({3.F, 1.F, 4.F, 3.F, 1.F, 4.F}).view({2, 3}) / 8));
 }
 
-TEST(AttentionRow, TimesValuesIsRaggedAttention) {
+TEST(AttentionRows, TimesValuesIsRaggedAttention) {
   std::mt19937 random(11);
   CacheLayer cache;
   cache.prefix = {test::normal(random, {10, 8}), test::normal(random, {10, 8}), at::Tensor(),
@@ -58,24 +64,41 @@ TEST(AttentionRow, TimesValuesIsRaggedAttention) {
   cache.tail_keys = test::normal(random, {2, 3, 8});
   cache.tail_values = test::normal(random, {2, 3, 8});
   const auto query = test::normal(random, {6, 8});
-  const auto row = attention_row(query, cache, 0.3);  // [heads, 8]
+  const auto row = newest_row(query, cache, 0.3);  // [heads, 8]
   const auto values = at::cat({cache.prefix.values.view({2, 5, 8}), cache.tail_values}, 1);
   const auto output = at::bmm(row.view({2, 3, 8}), values).view({6, 8});
   EXPECT_TRUE(at::allclose(output, ragged_attention(query.unsqueeze(1), cache, 0.3).squeeze(1),
                            1e-4, 1e-6));
 }
 
-TEST(AttentionRow, RefusesARaggedPrefix) {
+TEST(AttentionRows, SeveralAtOnceAreTheSameBitsAsEachWhenItWasTheNewest) {
+  std::mt19937 random(12);
+  CacheLayer cache;
+  cache.prefix = {test::normal(random, {10, 8}), test::normal(random, {10, 8}), at::Tensor(),
+                  at::tensor({int64_t{0}, int64_t{5}, int64_t{10}})};
+  cache.tail_keys = test::normal(random, {2, 6, 8});
+  cache.tail_values = test::normal(random, {2, 6, 8});
+  const auto queries = test::normal(random, {6, 4, 8});  // of tail tokens 2 .. 5
+  const std::vector<int64_t> wanted{0, 3};
+  const auto rows = attention_rows(queries, wanted, cache, 0.3);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    CacheLayer until = cache;
+    until.tail_keys = cache.tail_keys.narrow(1, 0, 2 + wanted[i] + 1);
+    EXPECT_TRUE(at::equal(rows[i], newest_row(queries.select(1, wanted[i]), until, 0.3))) << i;
+  }
+}
+
+TEST(AttentionRows, RefusesARaggedPrefix) {
   CacheLayer cache;
   cache.prefix = {at::zeros({4, 1}), at::zeros({4, 1}), at::Tensor(),
                   at::tensor({int64_t{0}, int64_t{1}, int64_t{4}})};
   cache.tail_keys = cache.tail_values = at::zeros({2, 1, 1});
-  EXPECT_EQ(
-      test::error_text(Kind::shape,
-                       [&] {
-                         attention_row(at::ones({2, 1}), cache, 1.0);
-                       }),
-      "attention_row needs the same number of entries in every KV head, head 1 starts at 1, not 2");
+  EXPECT_EQ(test::error_text(Kind::shape,
+                             [&] {
+                               newest_row(at::ones({2, 1}), cache, 1.0);
+                             }),
+            "attention_rows needs the same number of entries in every KV head, head 1 starts at 1, "
+            "not 2");
 }
 
 }  // namespace

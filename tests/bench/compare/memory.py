@@ -11,7 +11,7 @@ import re
 
 import sweep
 from harness import Skip, Skipped, at_most, share
-from prompts import write_prompt
+from prompts import write_prompts
 
 LENGTHS = (1000, 2000, 4000, 8000)
 TUNE_PROMPTS = 3
@@ -48,9 +48,7 @@ def measure_layers(bench, tokens):
 
 def tune(bench, tokens):
     tasks = bench.folder / f"tune-{tokens}.jsonl"
-    each = [write_prompt(bench.folder / "one.jsonl", bench.tokenizer, tokens, i).read_text()
-            for i in range(TUNE_PROMPTS)]
-    tasks.write_text("".join(each))
+    write_prompts(tasks, bench.tokenizer, tokens, TUNE_PROMPTS)
     return ["kv-tune", *common(bench), "--force", "--profile", find_heads(bench), "--tasks", f"jsonl:{tasks}",
             "--spaces", "snapkv", "--budgets", "6%", "--random-points", 4, "--rounds", 1]
 

@@ -59,12 +59,15 @@ at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight);
 /// @return  [heads, window, tokens] f32, rows sum to 1 (softmax over all tokens in f32)
 at::Tensor window_attention(const at::Tensor& queries, const at::Tensor& keys, double scale);
 
-/// Softmax row of each head for one query over prefix and tail, concatenated per head.
+/// Softmax rows of each head for some of the newest tail tokens, over prefix and tail up to the
+/// token itself. A row has the same bits whatever the others are.
 ///
-/// @param query  [heads, head_dim] of the newest tail token
-/// @param cache  prefix with the same count for every KV head
-/// @return  [heads, kept + tail] f32
-at::Tensor attention_row(const at::Tensor& query, const CacheLayer& cache, double scale);
+/// @param queries  [heads, new, head_dim] of the last `new` tail tokens
+/// @param wanted   which of them, each in 0 .. new - 1
+/// @param cache    prefix with the same count for every KV head
+/// @return  of each wanted one [heads, kept + tail up to it] f32
+std::vector<at::Tensor> attention_rows(const at::Tensor& queries, std::span<const int64_t> wanted,
+                                       const CacheLayer& cache, double scale);
 
 /// Adds to each column the softmax probabilities that all new query rows give it. Row i of the new
 /// ones sees the keys up to its own; a chunked prompt therefore adds up to the column sums of the

@@ -14,6 +14,7 @@
 #include "kvcal/profile/engine.hpp"
 #include "kvcal/profile/needle.hpp"
 #include "kvcal/profile/profile.hpp"
+#include "kvcal/profile/prompt_lookup.hpp"
 #include "kvcal/profile/statistics.hpp"
 
 namespace kvcal {
@@ -149,25 +150,28 @@ std::vector<RankAgreement> rank_agreements(const HeadScores& scores,
                                            std::span<const int64_t> clusters, uint64_t seed);
 
 /// Scores a trial as its tokens come. Exposed for tests and for comparison with other loops.
-class RetrievalObserver : public LayerObserver {
+class RetrievalScores {
  public:
-  RetrievalObserver(int64_t layers, int64_t heads, std::vector<int64_t> prompt, TokenSpan span,
-                    bool counts_repeats);
+  RetrievalScores(int64_t layers, int64_t heads, std::vector<int64_t> prompt, TokenSpan span,
+                  bool counts_repeats);
 
-  void after_attention(const AttentionStep& step) override;
-  /// The token that the last step's queries produced.
-  void token_chosen(int64_t id);
+  /// Attention is only looked at behind tokens of the answer: the others add nothing.
+  /// @param pass  behind a cache whose prefix is the prompt, or all but its last token
+  void add(const LookupPass& pass);
 
   std::vector<float> semantic() const;     ///< [layers, heads]
   std::vector<float> traditional() const;  ///< [layers, heads]
 
  private:
+  /// How much a token of the reply counts; 0 when it is none of the answer.
+  double weight_of(int64_t id) const;
+  /// @param row   [heads, seen] of the token before `id`
+  void add_row(int64_t layer, const at::Tensor& row, int64_t id);
+
   int64_t heads_;
   std::vector<int64_t> prompt_;
   TokenSpan span_;
   bool counts_repeats_;
-  std::vector<double> mass_;  ///< [layers, heads] attention on the span, of the last step
-  std::vector<int64_t> top_;  ///< [layers, heads] most attended position, of the last step
   std::vector<double> semantic_, traditional_;
 };
 
