@@ -40,9 +40,7 @@ Reference make_reference(const Model& model, const Tokenizer& tokenizer, const P
   return reference;
 }
 
-double loss_of(const Model& model, const CompactCache& cache, const Prefilled& prompt,
-               const Reference& reference) {
-  const auto rows = answer_log_probabilities(model, cache, prompt.last_logits, reference.answers);
+double loss_of(const AnswerRows& rows, const Reference& reference) {
   Fidelity fidelity;
   compare_distributions(reference.full.front(), rows.front(), /*first_row=*/1, fidelity);
   double loss = std::isnan(fidelity.kl) ? 0 : fidelity.kl;
@@ -51,6 +49,25 @@ double loss_of(const Model& model, const CompactCache& cache, const Prefilled& p
         mean_nll(rows[i], reference.answers[i]) - mean_nll(reference.full[i], reference.answers[i]);
   }
   return loss;
+}
+
+/// [units of a layer * shares] entries of its KV heads, [kv_heads] i64.
+/// @param least  that a cut KV head keeps in any case
+std::vector<at::Tensor> cuts_of_layer(CostUnit unit, int64_t kv_heads,
+                                      std::span<const double> shares, int64_t tokens,
+                                      int64_t least) {
+  std::vector<at::Tensor> cuts;
+  const int64_t units = unit == CostUnit::layer ? 1 : kv_heads;
+  for (int64_t i = 0; i < units; ++i) {
+    for (const double share : shares) {
+      const auto kept = static_cast<int64_t>(std::lround(share * static_cast<double>(tokens)));
+      auto counts = at::full({kv_heads}, tokens, at::kLong);
+      const auto cut = unit == CostUnit::layer ? counts : counts[i];
+      cut.fill_(std::clamp(kept, std::min(least, tokens), tokens));
+      cuts.push_back(counts);
+    }
+  }
+  return cuts;
 }
 
 }  // namespace
@@ -66,19 +83,20 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
   const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
   auto prefilled = prefill(model, prompt.context, method.needs());
   gather_more({model, tokenizer, chat}, sample.chat, prefilled);
-  const int64_t tokens = prefilled.tokens(), least = method.needs().min_budget_tokens;
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
+  const auto whole = prefilled.cache.sealed(/*tail_capacity=*/0);
   const auto reference = make_reference(model, tokenizer, prefilled, sample);
-  const int64_t per_layer = unit == CostUnit::layer ? 1 : config.kv_heads;
-  for (int64_t i = 0; i < config.layers * per_layer; ++i) {
-    for (const double share : shares) {
-      const auto kept = static_cast<int64_t>(std::lround(share * static_cast<double>(tokens)));
-      auto counts = at::full({config.layers, config.kv_heads}, tokens, at::kLong);
-      const auto cut = unit == CostUnit::layer ? counts[i] : counts[i / per_layer][i % per_layer];
-      cut.fill_(std::clamp(kept, std::min(least, tokens), tokens));
-      const auto compression = compressor.compress_to(method, counts, sample.max_new_tokens + 1);
-      result.losses.push_back(loss_of(model, compression.cache, prefilled, reference));
+  const OneLayerForcing forcing(model, {&whole, prefilled.last_logits}, reference.answers);
+  const auto cuts = cuts_of_layer(unit, config.kv_heads, shares, prefilled.tokens(),
+                                  method.needs().min_budget_tokens);
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    std::vector<CompactLayer> prefixes;
+    for (const auto& counts : cuts) {
+      prefixes.push_back(compressor.compress_layer(method, layer, counts));
     }
+    forcing.force(layer, prefixes, [&](size_t, const AnswerRows& rows) {
+      result.losses.push_back(loss_of(rows, reference));
+    });
   }
   return result;
 }
