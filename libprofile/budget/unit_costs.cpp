@@ -51,20 +51,26 @@ double loss_of(const AnswerRows& rows, const Reference& reference) {
   return loss;
 }
 
-/// [units of a layer * shares] entries of its KV heads, [kv_heads] i64.
-/// @param least  that a cut KV head keeps in any case
-std::vector<at::Tensor> cuts_of_layer(CostUnit unit, int64_t kv_heads,
-                                      std::span<const double> shares, int64_t tokens,
-                                      int64_t least) {
-  std::vector<at::Tensor> cuts;
+/// What stays of a layer, and what cuts it.
+struct Cut {
+  at::Tensor counts;  // [kv_heads] i64
+  const Method* method;
+};
+
+/// [units of a layer * shares]
+std::vector<Cut> cuts_of_layer(const Method& method, CostUnit unit, int64_t kv_heads,
+                               std::span<const double> shares, int64_t tokens) {
+  std::vector<Cut> cuts;
   const int64_t units = unit == CostUnit::layer ? 1 : kv_heads;
   for (int64_t i = 0; i < units; ++i) {
     for (const double share : shares) {
       const auto kept = static_cast<int64_t>(std::lround(share * static_cast<double>(tokens)));
+      const Method& parts = method.at(kept);
+      const int64_t least = std::min(parts.needs().min_budget_tokens, tokens);
       auto counts = at::full({kv_heads}, tokens, at::kLong);
       const auto cut = unit == CostUnit::layer ? counts : counts[i];
-      cut.fill_(std::clamp(kept, std::min(least, tokens), tokens));
-      cuts.push_back(counts);
+      cut.fill_(std::clamp(kept, least, tokens));
+      cuts.push_back({counts, &parts});
     }
   }
   return cuts;
@@ -87,12 +93,11 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
   const auto whole = prefilled.cache.sealed(/*tail_capacity=*/0);
   const auto reference = make_reference(model, tokenizer, prefilled, sample);
   const OneLayerForcing forcing(model, {&whole, prefilled.last_logits}, reference.answers);
-  const auto cuts = cuts_of_layer(unit, config.kv_heads, shares, prefilled.tokens(),
-                                  method.needs().min_budget_tokens);
+  const auto cuts = cuts_of_layer(method, unit, config.kv_heads, shares, prefilled.tokens());
   for (int64_t layer = 0; layer < config.layers; ++layer) {
     std::vector<CompactLayer> prefixes;
-    for (const auto& counts : cuts) {
-      prefixes.push_back(compressor.compress_layer(method, layer, counts));
+    for (const auto& [counts, parts] : cuts) {
+      prefixes.push_back(compressor.compress_layer(*parts, layer, counts));
     }
     forcing.force(layer, prefixes, [&](size_t, const AnswerRows& rows) {
       result.losses.push_back(loss_of(rows, reference));

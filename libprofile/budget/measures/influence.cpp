@@ -75,10 +75,11 @@ class InfluenceMeasure final : public CurveMeasure {
     gather_more(reader, sample.chat, prefilled);
     Compressor compressor(model, prefilled, setup().facts, stable_hash(sample.id, setup().seed));
     const int64_t tokens = prefilled.tokens();
-    const int64_t least = setup().method.needs().min_budget_tokens;
+    const Method& method = setup().method.at(entries(setup().rest_share, tokens, 1));
+    const int64_t least = method.needs().min_budget_tokens;
     const auto rest = at::full({config.layers, config.kv_heads},
                                entries(setup().rest_share, tokens, least), at::kLong);
-    const auto compacted = compressor.compress_to(setup().method, rest, /*tail_capacity=*/0);
+    const auto compacted = compressor.compress_to(method, rest, /*tail_capacity=*/0);
     const AskedText asked(reader, sample, prompt, prefilled.cache.sealed(0));
     require(asked.has_answer(), Kind::input,
             "sample {}: the model gives no answer whose loss could be measured", sample.id);
@@ -95,7 +96,7 @@ class InfluenceMeasure final : public CurveMeasure {
         for (const double share : setup().shares) {
           auto counts = rest[layer].clone();  // [kv_heads]
           counts[head] = entries(share, tokens, least);
-          prefixes.push_back(compressor.compress_layer(setup().method, layer, counts));
+          prefixes.push_back(compressor.compress_layer(method, layer, counts));
         }
       }
       forcing.force(layer, prefixes, [&](size_t, const AnswerRows& rows) {
