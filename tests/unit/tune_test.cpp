@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "kvcal/profile/statistics.hpp"
 #include "support/error_text.hpp"
@@ -168,6 +169,37 @@ axes:
   EXPECT_EQ(space.neighbours(others[0]).size(), 2u);
   EXPECT_FALSE(space.method(uniform, "u").params.contains("max_ratio"));
   EXPECT_TRUE(space.method(others[0], "l").params.contains("max_ratio"));
+}
+
+TEST(Tune, AnAxisThatAnotherValueMakesMeaninglessIsNotSearchedThere) {
+  const auto space = space_of(R"(
+name: pooled
+compared_with: compresskv
+scorer: window_vote
+start:
+  allocator: uniform
+  pool: avg
+  pool_kernel: 5
+axes:
+  pool: avg sentence
+  pool_kernel: [5, 15, 31]
+)");
+  Choice wide = space.starts().front().choice;
+  wide["pool_kernel"] = int64_t{31};
+  const auto others = space.neighbours(wide);
+  ASSERT_EQ(others.size(), 3u);
+  const auto sentences = std::find_if(others.begin(), others.end(), [](const Choice& choice) {
+    return choice.at("pool") == ParamValue("sentence");
+  });
+  ASSERT_NE(sentences, others.end());
+  EXPECT_EQ(describe_change(wide, *sentences), "pool=sentence");
+  EXPECT_FALSE(sentences->contains("pool_kernel"));
+  const auto back = space.neighbours(*sentences);
+  ASSERT_EQ(back.size(), 1u) << "no kernel to change";
+  EXPECT_EQ(describe_change(*sentences, back[0]), "pool=avg, pool_kernel=5") << "that of `start`";
+  std::set<Choice> drawn;
+  for (uint64_t i = 0; i < 100; ++i) drawn.insert(space.random(0, i));
+  EXPECT_EQ(drawn.size(), 4u) << "three kernels, and sentences";
 }
 
 TEST(Tune, EverySpaceOfTheProjectCanBeSearched) {

@@ -22,8 +22,10 @@ namespace kvcal {
 class Hdf5Reader;
 class Hdf5Writer;
 
-/// One point of a space: a value for each axis. The axis `allocator` names a part, all others are
-/// parameters of the scorer or of an allocator, which points with another one leave out.
+/// One point of a space: a value for each axis that has a meaning there. The axis `allocator` names
+/// a part, all others are parameters of the scorer or of an allocator; points with another
+/// allocator, or with values beside which a parameter says nothing (FieldInfo::unless), leave them
+/// out.
 using Choice = std::map<std::string, ParamValue>;
 
 /// A point that is tried because someone thought it good.
@@ -54,6 +56,10 @@ class SearchSpace {
   /// `from` with one value of the space's `controls` in its place: other voters, other allocators.
   std::vector<Choice> controls(const Choice& from) const;
 
+  /// The same point without the axes that have no meaning there; those that have and lack a value
+  /// take `start`'s.
+  Choice meaningful(const Choice& choice) const;
+
   /// @throws Error{config} values that do not go together
   Method method(const Choice& choice, const std::string& name) const;
 
@@ -68,10 +74,11 @@ class SearchSpace {
   using Axes = std::vector<Axis>;
   /// Points that differ from `from` in one value of one of the axes.
   std::vector<Choice> changed(const Choice& from, const Axes& axes) const;
-  /// Scorer or allocator of the point have such a parameter.
+  /// Scorer or allocator of the point have such a parameter, and it has a meaning there.
   bool uses(const Choice& choice, const std::string& axis) const;
 
   std::string name_, compared_with_, scorer_, sha256_;
+  Choice start_;  ///< a value for every axis, meaningful or not
   std::vector<StartingPoint> starts_;
   Axes axes_, controls_;
 };
