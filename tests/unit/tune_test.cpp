@@ -230,10 +230,17 @@ TEST(Tune, ContendersAreTheChoiceThePaperStartsControlsAndWhatEachValueBought) {
   Choice best = space.starts().front().choice;
   best["window_tokens"] = int64_t{32};
   std::vector<std::string> names;
-  for (const auto& method : contenders(space, best, {})) names.push_back(method.name);
-  // kl lacks its facts, the allocator and the pool are the paper's already.
+  const auto [methods, left_out] = contenders(space, best, {});
+  for (const auto& method : methods) names.push_back(method.name);
+  // The allocator and the pool are the paper's already.
   EXPECT_EQ(names, (std::vector<std::string>{"tiny_tuned", "snapkv", "start", "start far"}))
       << "`start` is the chosen point with the paper's window: one method, not two";
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_EQ(left_out[0].method, "with allocator=kl");
+  EXPECT_EQ(left_out[0].reason, "needs cost curves of layers: run layer-budget --measure kl");
+  ProfileFacts facts;
+  facts.layer_costs.emplace();
+  EXPECT_EQ(contenders(space, best, facts).methods.back().name, "with allocator=kl");
 }
 
 TEST(Tune, ASpaceWithAnUnknownAxisNamesTheNearest) {

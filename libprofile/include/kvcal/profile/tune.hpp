@@ -144,9 +144,6 @@ std::vector<SearchResult> search(const SearchSpace& space, const SearchOptions& 
 /// signal where the task's score is 0 or 1. 0 for a prompt that was kept whole.
 double selection_loss(const SampleRecord& variant, const SampleRecord& full);
 
-/// The profile has all that the method needs.
-bool has_facts(const Method& method, const ProfileFacts& facts);
-
 /// A method at one of a tuner's budgets.
 struct BudgetedMethod {
   const Method* method = nullptr;
@@ -219,11 +216,20 @@ std::vector<HeldOutRow> compare_held_out(std::span<const SampleRecord> records,
 /// @param rows  of finalists at one budget, the least loss first; not empty
 size_t best_by_score(std::span<const HeldOutRow> rows);
 
+/// A comparison that could not be made.
+struct LeftOut {
+  std::string method;
+  std::string reason;  ///< "needs cost curves of layers: run layer-budget --measure kl"
+};
+
+struct Contenders {
+  std::vector<Method> methods;
+  std::vector<LeftOut> left_out;  ///< for lack of facts
+};
+
 /// What runs on held-out prompts: the chosen point first; then the paper's method, the starts, the
-/// controls, and the chosen point with one value set back to the paper's. Those that the profile
-/// lacks facts for are left out.
-std::vector<Method> contenders(const SearchSpace& space, const Choice& best,
-                               const ProfileFacts& facts);
+/// controls, and the chosen point with one value set back to the paper's.
+Contenders contenders(const SearchSpace& space, const Choice& best, const ProfileFacts& facts);
 
 /// The choice at one budget, and what it ran against.
 struct TunedBudget {
@@ -232,6 +238,7 @@ struct TunedBudget {
   Choice chosen = {};                      ///< the finalist with the best score
   std::vector<HeldOutRow> finalists = {};  ///< on the tuning prompts, as `search` lists them
   std::vector<Method> contenders = {};     ///< the chosen one first
+  std::vector<LeftOut> left_out = {};      ///< for lack of facts, or of tokens
 };
 
 /// What the search in one space found.
