@@ -33,6 +33,12 @@ std::vector<int64_t> protected_by_layer(const AllocationRequest& request) {
   return integers_of(protected_entries(request).amax(1));
 }
 
+int64_t entries_of_window(const AllocationRequest& request, const std::vector<int64_t>& by_layer,
+                          int64_t window_tokens) {
+  if (request.scores.empty()) return window_tokens;
+  return std::min(window_tokens, *std::max_element(by_layer.begin(), by_layer.end()));
+}
+
 at::Tensor for_all_kv_heads(const std::vector<int64_t>& by_layer, int64_t kv_heads) {
   const auto column = at::tensor(by_layer, at::kLong).unsqueeze(1);  // [layers, 1]
   return column.expand({column.size(0), kv_heads}).contiguous();

@@ -25,6 +25,12 @@ at::Tensor protected_entries(const AllocationRequest& request);
 /// [layers]: the most that the scores protect in a KV head of each layer.
 std::vector<int64_t> protected_by_layer(const AllocationRequest& request);
 
+/// Entries that every layer keeps whatever its share: a rule's window, or where the scores protect
+/// fewer entries in every KV head, as many as they do.
+/// @param by_layer  protected_by_layer; a request without scores has the rule's window
+int64_t entries_of_window(const AllocationRequest& request, const std::vector<int64_t>& by_layer,
+                          int64_t window_tokens);
+
 /// [layers, kv_heads] i64: the same for all KV heads of a layer.
 at::Tensor for_all_kv_heads(const std::vector<int64_t>& by_layer, int64_t kv_heads);
 

@@ -19,6 +19,7 @@ Needs Needs::operator|(const Needs& other) const {
   both.study_queries = std::max(study_queries, other.study_queries);
   both.semantic_ranking |= other.semantic_ranking;
   both.layer_error |= other.layer_error;
+  both.layer_error_curves |= other.layer_error_curves;
   both.head_scores |= other.head_scores;
   both.layer_costs |= other.layer_costs;
   both.kv_head_costs |= other.kv_head_costs;

@@ -47,6 +47,15 @@ std::string held_out_table(const TunedSpace& space, const TunedBudget& at) {
   return table.text();
 }
 
+/// What could not be compared, and why.
+std::string left_out_lines(const TunedBudget& at) {
+  std::string text;
+  for (const auto& [method, reason] : at.left_out) {
+    text += fmt::format("left out at {}: {}: {}\n", at.budget, method, reason);
+  }
+  return text;
+}
+
 /// One sentence: is the choice better than the paper's values?
 std::string verdict(const TunedSpace& space, const TunedBudget& at) {
   for (const auto& row : space.rows) {
@@ -68,7 +77,8 @@ std::string tuned_as_table(const std::vector<TunedSpace>& spaces, const std::str
   std::string text = "loss: KL to the full cache + what the reference answer lost, nats a token\n";
   for (const auto& space : spaces) {
     for (const auto& at : space.budgets) {
-      text += heading(space, at) + held_out_table(space, at) + verdict(space, at);
+      text +=
+          heading(space, at) + held_out_table(space, at) + left_out_lines(at) + verdict(space, at);
     }
   }
   return text + fmt::format("\nwrote {}\n", profile);
@@ -93,6 +103,9 @@ std::string tuned_as_json(const std::vector<TunedSpace>& spaces) {
         of_budget["finalist_scores"].push_back(number(row.score));
       for (const auto& [axis, value] : at.chosen) {
         of_budget["chosen"][axis] = to_string(value);
+      }
+      for (const auto& [method, reason] : at.left_out) {
+        of_budget["left_out"].push_back({{"method", method}, {"reason", reason}});
       }
     }
     for (const auto& row : space.rows) {

@@ -79,6 +79,18 @@ Prompts split_prompts(const TuneFlags& flags, const Session& session) {
   return prompts;
 }
 
+/// Contenders whose budget was below what they need on every held-out prompt.
+void note_without_row(const std::vector<HeldOutRow>& rows, TunedBudget& at) {
+  for (const auto& method : at.contenders) {
+    const bool has_row = std::any_of(rows.begin(), rows.end(), [&](const HeldOutRow& row) {
+      return row.method == method.name && row.budget == at.budget;
+    });
+    if (has_row) continue;
+    at.left_out.push_back(
+        {method.name, fmt::format("needs {} tokens", method.needs().min_budget_tokens)});
+  }
+}
+
 class TuningRun {
  public:
   TuningRun(const TuneFlags& flags, Session& session, const Profile& profile,
@@ -114,6 +126,7 @@ class TuningRun {
     progress_.expect(tuned.tuned_on + tuned.held_out + spaces_left() * most_units());
     confirm(space, tuned);
     tuned.rows = held_out(tuned);
+    for (auto& at : tuned.budgets) note_without_row(tuned.rows, at);
     return tuned;
   }
 
@@ -187,7 +200,8 @@ class TuningRun {
       require(!at.finalists.empty(), Kind::config,
               "{}: every tuning prompt is within a budget of {}", space.name(), at.budget);
       at.chosen = at.search.finalists[best_by_score(at.finalists)];
-      at.contenders = contenders(space, at.chosen, tuner_.facts());
+      auto found = contenders(space, at.chosen, tuner_.facts());
+      at.contenders = std::move(found.methods), at.left_out = std::move(found.left_out);
     }
   }
 

@@ -49,19 +49,22 @@ std::vector<const MeasureInfo*> chosen_measures(const LayerBudgetFlags& flags) {
   return chosen;
 }
 
-/// Ascending, and none below what the method needs.
+/// Ascending, and none below what the method needs there.
 std::vector<int64_t> curve_tokens_of(const LayerBudgetFlags& flags, const Method& method) {
-  const std::set<int64_t> wanted(flags.error_curve.begin(), flags.error_curve.end());
-  return {wanted.lower_bound(method.needs().min_budget_tokens), wanted.end()};
+  std::set<int64_t> wanted(flags.error_curve.begin(), flags.error_curve.end());
+  std::erase_if(
+      wanted, [&](int64_t tokens) { return tokens < method.at(tokens).needs().min_budget_tokens; });
+  return {wanted.begin(), wanted.end()};
 }
 
 /// What is wrong with a method is told before anything is measured.
 std::vector<AskedMeasure> make_measures(const LayerBudgetFlags& flags, const ModelConfig& model,
-                                        const ProfileFacts& facts) {
+                                        const Profile& profile, const ProfileFacts& facts) {
   std::vector<AskedMeasure> measures;
   for (const auto* info : chosen_measures(flags)) {
     const std::string& given = info->cuts_one_unit ? flags.cost_method : flags.method;
     Method method = load_method(given.empty() ? info->default_method : given);
+    take_selection(method, profile);
     require(method.scorer != nullptr, Kind::config,
             "measure {}: method {} evicts nothing, so that nothing is lost", info->name,
             method.name);
@@ -226,6 +229,7 @@ std::string budgets_as_json(const Profile& profile) {
 void check_allocators(const LayerBudgetFlags& flags, const std::vector<AskedMeasure>& measures,
                       const ProfileFacts& facts) {
   for (const auto& name : flags.allocators) {
+    require_storable(name);
     const Needs needs = find_allocator(name).make({})->needs();
     for (const auto* info : measure_table()) {
       const bool is_measured = std::any_of(measures.begin(), measures.end(),
@@ -242,7 +246,7 @@ int measure_layer_budgets(const LayerBudgetFlags& flags, const CLI::App& app, Te
   Session session(flags.shared, team.launch());
   Profile profile = session.load_profile(flags.profile);
   const auto facts = profile.facts();
-  auto measures = make_measures(flags, session.config(), facts);
+  auto measures = make_measures(flags, session.config(), profile, facts);
   check_allocators(flags, measures, facts);
   const auto datasets = open_datasets(flags, session, profile, measures);
   std::string resolved = resolved_flags(app);

@@ -6,14 +6,16 @@
 /// Rule     A[H, W, past] = softmax of the window queries over all tokens, window columns dropped;
 ///          entropy e = - sum of A ln(A + 1e-10); shift v = sum over heads and tokens of the
 ///          variance of A over the window rows (unbiased);
-///          preference p[l] = e^(1/tau1) * v^(1/tau2);
-///          b[l] = floor(p[l] / sum(p) * (budget_tokens - window_tokens) * layers); what a layer
-///          has beyond its past tokens, then what is missing to the total, is spread evenly over
-///          the layers below their past tokens. kept[l] = b[l] + window_tokens, for every KV head.
-/// Differs  one allocation after the whole prefill; theirs allocates again after every layer and
-///          prunes what it kept before (for peak memory), which loses a few entries. Entries that
-///          the even spread lays beyond the past tokens go to other layers (theirs loses them), so
-///          the total is exact. A prompt of up to budget_tokens + window_tokens is cut too.
+///          preference p[l] = e^(1/tau1) * v^(1/tau2); w = window_tokens, or the most entries that
+///          the scorer protects in a KV head, where these are fewer (CAKE's: its window);
+///          b[l] = floor(p[l] / sum(p) * (budget_tokens - w) * layers); what a layer has beyond its
+///          past tokens, then what is missing to the total, is spread evenly over the layers below
+///          their past tokens. kept[l] = b[l] + w, for every KV head.
+/// Differs  w, where the scorer protects less than the window. One allocation after the whole
+///          prefill; theirs allocates again after every layer and prunes what it kept before (for
+///          peak memory), which loses a few entries. Entries that the even spread lays beyond the
+///          past tokens go to other layers (theirs loses them), so the total is exact. A prompt of
+///          up to budget_tokens + window_tokens is cut too.
 /// Cost     time O(heads * window * tokens * head_dim); memory O(group * window * tokens) f32.
 /// Checked  unit/cake_allocator_test.cpp, parity/compress (CompressKV).
 #include <ATen/ATen.h>
@@ -48,8 +50,10 @@ struct Cake final : Allocator {
     double tau2 = 0.6;
     template <class Visitor>
     void visit(Visitor& v) {
-      v.field("window_tokens", window_tokens, at_least(2),
-              "last prompt tokens: their attention is looked at, and they are kept");
+      v.field(
+          "window_tokens", window_tokens, at_least(2),
+          "last prompt tokens: their attention is looked at, and they are kept where the scorer "
+          "does");
       v.field("tau1", tau1, between(0.01, 100), "the larger, the less the entropy counts");
       v.field("tau2", tau2, between(0.01, 100), "the larger, the less the shift counts");
     }
@@ -60,7 +64,6 @@ struct Cake final : Allocator {
   Needs needs() const override {
     Needs needs;
     needs.window_tokens = params_.window_tokens;
-    needs.min_budget_tokens = params_.window_tokens + 1;
     return needs;
   }
 
@@ -83,13 +86,14 @@ struct Cake final : Allocator {
   }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    const int64_t window = params_.window_tokens;
-    require_budget(request, window + 1, "window_tokens + 1");
+    require_budget(request, 1, "at least one entry");
+    std::vector<int64_t> least = protected_by_layer(request);
+    const int64_t window = entries_of_window(request, least, params_.window_tokens);
+    require_budget(request, window + 1, "the window, or what the scores protect of it, + 1");
     const int64_t past = request.tokens - window;
     const int64_t total = (request.budget_tokens - window) * request.layers;
     const auto budgets = spread_budgets(preferences(request), total, past);
     // Within the limits this changes nothing.
-    std::vector<int64_t> least = protected_by_layer(request);
     for (int64_t& entries : least) entries = std::max<int64_t>(entries - window, 0);
     const std::vector<double> wanted(budgets.begin(), budgets.end());
     auto kept = round_to_total(wanted, least, past, total);

@@ -5,7 +5,8 @@
 ///          and over several shares instead of one.
 /// Rule     curves[l](share) = mean loss when layer l alone keeps that share (KL to the full cache
 ///          + what the reference answer lost); kept[l] by the curves' lower convex hulls
-///          (cost_split.hpp), rounded to the exact total; the same for all KV heads of a layer.
+///          (cost_split.hpp) between min_tokens and max_ratio budgets, rounded to the exact total;
+///          the same for all KV heads of a layer.
 /// Differs  none. Losses of layers are taken to add up, which they do not quite.
 /// Checked  unit/cost_split_test.cpp.
 #include <ATen/ATen.h>
@@ -31,8 +32,8 @@ struct Kl final : Allocator {
   bool depends_on_prompt() const override { return true; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    const auto kept = entries_by_cost(request, &ProfileFacts::layer_costs,
-                                      protected_by_layer(request), params_.min_tokens, "kl");
+    const auto& curves = curves_of(request, &ProfileFacts::layer_costs, "kl", "kl");
+    const auto kept = entries_by_cost(request, curves, protected_by_layer(request), params_);
     return for_all_kv_heads(kept, request.kv_heads);
   }
 

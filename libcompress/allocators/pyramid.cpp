@@ -3,11 +3,12 @@
 ///
 /// Source   arXiv:2406.02069 (PyramidKV); KVCache-Factory `PyramidKVCluster` (c97f9d7), CompressKV
 ///          `PyradmidKVCluster` (e8af510), kvpress `PyramidKVPress.get_layer_budget` (0.5.5).
-/// Rule     b = budget_tokens - window_tokens, past = tokens - window_tokens;
+/// Rule     w = window_tokens; b = budget_tokens - w, past = tokens - w;
 ///          min = floor(b / beta), max = 2 b - min; if max >= past: max = past, min = 2 b - max;
-///          kept[l] = window_tokens + max - l (max - min) / (layers - 1), for every KV head.
-///          exact: rounded to the nearest integers whose sum is the budget; of equal remainders the
-///          earlier layer's is rounded up.
+///          kept[l] = w + max - l (max - min) / (layers - 1), for every KV head.
+///          exact: w is the most entries that the scorer protects in a KV head, where these are
+///          fewer (PyramidKV's: its window); rounded to the nearest integers whose sum is the
+///          budget; of equal remainders the earlier layer's is rounded up.
 ///          kvf: the slope itself is rounded down, so that late layers keep more and the sum is up
 ///          to layers (layers - 1) / 2 above; a prompt below 2 b tokens gets the budget everywhere.
 ///          compresskv: as kvf without the case of short prompts; with schedule_tokens the line is
@@ -15,9 +16,9 @@
 ///          first prompt ever seen.
 ///          kvpress: no window in the line (b = budget_tokens), half to even, the budget everywhere
 ///          where tokens >= max >= min >= window_tokens does not hold.
-/// Differs  exact: from all three, in the sum; no special case of short prompts. The line is that
-///          of this prompt. kvpress takes a real b, here it is an integer. No layer keeps fewer
-///          than its scores protect.
+/// Differs  exact: from all three, in the sum, and in w where the scorer protects less than the
+///          window; no special case of short prompts. The line is that of this prompt. kvpress
+///          takes a real b, here it is an integer. No layer keeps fewer than its scores protect.
 /// Checked  unit/pyramid_test.cpp, parity/compress (all three).
 #include <ATen/ATen.h>
 
@@ -68,7 +69,7 @@ struct Pyramid final : Allocator {
 
   Needs needs() const override {
     Needs needs;
-    needs.min_budget_tokens = params_.window_tokens + 1;
+    if (!is_exact()) needs.min_budget_tokens = params_.window_tokens + 1;
     return needs;
   }
 
@@ -76,7 +77,8 @@ struct Pyramid final : Allocator {
   bool depends_on_prompt() const override { return true; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
-    require_budget(request, params_.window_tokens + 1, "window_tokens + 1");
+    require_budget(request, needs().min_budget_tokens,
+                   is_exact() ? "at least one entry" : "window_tokens + 1");
     const auto least = protected_by_layer(request);
     const auto kept = params_.rule == "exact"        ? exact(request, least)
                       : params_.rule == "kvf"        ? kvf(request)
@@ -100,7 +102,8 @@ struct Pyramid final : Allocator {
 
   std::vector<int64_t> exact(const AllocationRequest& request,
                              const std::vector<int64_t>& least) const {
-    const int64_t window = params_.window_tokens;
+    const int64_t window = entries_of_window(request, least, params_.window_tokens);
+    require_budget(request, window + 1, "the window, or what the scores protect of it, + 1");
     const auto ends = line(request.budget_tokens - window, request.tokens - window);
     const int64_t steps = std::max<int64_t>(request.layers - 1, 1);
     std::vector<double> wanted;

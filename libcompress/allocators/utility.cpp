@@ -29,9 +29,9 @@ struct Utility final : Allocator {
   bool depends_on_prompt() const override { return true; }
 
   at::Tensor allocate(const AllocationRequest& request) const override {
+    const auto& curves = curves_of(request, &ProfileFacts::kv_head_costs, "utility", "utility");
     const auto kept =
-        entries_by_cost(request, &ProfileFacts::kv_head_costs,
-                        integers_of(protected_entries(request)), params_.min_tokens, "utility");
+        entries_by_cost(request, curves, integers_of(protected_entries(request)), params_);
     return at::tensor(kept, at::kLong).view({request.layers, request.kv_heads});
   }
 

@@ -53,7 +53,8 @@ struct WindowVote final : Scorer {
               "traditional, window), or `random`, or `all`");
       v.field("scope", scope, one_of({"layer", "model"}),
               "each layer has voters of its own, or the model's best vote for all layers");
-      v.field("voter_heads", voter_heads, at_least(1), "heads that vote (unless all do)");
+      v.field("voter_heads", voter_heads, at_least(1), "heads that vote (unless all do)",
+              unless("voters", {"all"}));
       v.field("voter_seed", voter_seed, at_least(0), "which random heads");
       v.field("window_tokens", window_tokens, at_least(1),
               "last prompt tokens: their queries score");
@@ -64,7 +65,9 @@ struct WindowVote final : Scorer {
       v.field("heads", heads, one_of({"mean", "max"}), "over the voters");
       v.field("pool", pool, one_of({"avg", "max", "grow", "sentence"}),
               "what neighbours of an attended token get");
-      v.field("pool_kernel", pool_kernel, at_least(1), "tokens pooled into one score, odd");
+      v.field("pool_kernel", pool_kernel, at_least(1),
+              "tokens pooled into one score, odd (unless sentences are)",
+              unless("pool", {"sentence"}));
       v.field("ranking", ranking, one_of({"shared", "kv_head"}),
               "one ranking for all KV heads of a layer, or one each");
       v.field("use_value_norm", use_value_norm, any(), "scores times the norm of the value");

@@ -96,13 +96,17 @@ LayerErrorSample measure_layer_error(const Model& model, const Tokenizer& tokeni
   return result;
 }
 
-std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
-                                          const ModelConfig& model, const ProfileFacts& facts) {
-  const auto rule = find_allocator(allocator).make({});
-  require(!rule->depends_on_prompt(), Kind::config,
+void require_storable(const std::string& allocator) {
+  require(!find_allocator(allocator).make({})->depends_on_prompt(), Kind::config,
           "allocator {} splits each prompt's budget anew, need one whose split can be stored "
           "(uniform, layer_error, head_score)",
           allocator);
+}
+
+std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
+                                          const ModelConfig& model, const ProfileFacts& facts) {
+  require_storable(allocator);
+  const auto rule = find_allocator(allocator).make({});
   AllocationRequest request;
   request.layers = model.layers;
   request.kv_heads = model.kv_heads;

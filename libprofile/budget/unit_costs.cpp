@@ -40,9 +40,7 @@ Reference make_reference(const Model& model, const Tokenizer& tokenizer, const P
   return reference;
 }
 
-double loss_of(const Model& model, const CompactCache& cache, const Prefilled& prompt,
-               const Reference& reference) {
-  const auto rows = answer_log_probabilities(model, cache, prompt.last_logits, reference.answers);
+double loss_of(const AnswerRows& rows, const Reference& reference) {
   Fidelity fidelity;
   compare_distributions(reference.full.front(), rows.front(), /*first_row=*/1, fidelity);
   double loss = std::isnan(fidelity.kl) ? 0 : fidelity.kl;
@@ -51,6 +49,31 @@ double loss_of(const Model& model, const CompactCache& cache, const Prefilled& p
         mean_nll(rows[i], reference.answers[i]) - mean_nll(reference.full[i], reference.answers[i]);
   }
   return loss;
+}
+
+/// What stays of a layer, and what cuts it.
+struct Cut {
+  at::Tensor counts;  // [kv_heads] i64
+  const Method* method;
+};
+
+/// [units of a layer * shares]
+std::vector<Cut> cuts_of_layer(const Method& method, CostUnit unit, int64_t kv_heads,
+                               std::span<const double> shares, int64_t tokens) {
+  std::vector<Cut> cuts;
+  const int64_t units = unit == CostUnit::layer ? 1 : kv_heads;
+  for (int64_t i = 0; i < units; ++i) {
+    for (const double share : shares) {
+      const auto kept = static_cast<int64_t>(std::lround(share * static_cast<double>(tokens)));
+      const Method& parts = method.at(kept);
+      const int64_t least = std::min(parts.needs().min_budget_tokens, tokens);
+      auto counts = at::full({kv_heads}, tokens, at::kLong);
+      const auto cut = unit == CostUnit::layer ? counts : counts[i];
+      cut.fill_(std::clamp(kept, least, tokens));
+      cuts.push_back({counts, &parts});
+    }
+  }
+  return cuts;
 }
 
 }  // namespace
@@ -66,19 +89,19 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
   const auto prompt = tokenize_prompt(sample, chat, tokenizer, Visibility::aware);
   auto prefilled = prefill(model, prompt.context, method.needs());
   gather_more({model, tokenizer, chat}, sample.chat, prefilled);
-  const int64_t tokens = prefilled.tokens(), least = method.needs().min_budget_tokens;
   Compressor compressor(model, prefilled, facts, stable_hash(sample.id, seed));
+  const auto whole = prefilled.cache.sealed(/*tail_capacity=*/0);
   const auto reference = make_reference(model, tokenizer, prefilled, sample);
-  const int64_t per_layer = unit == CostUnit::layer ? 1 : config.kv_heads;
-  for (int64_t i = 0; i < config.layers * per_layer; ++i) {
-    for (const double share : shares) {
-      const auto kept = static_cast<int64_t>(std::lround(share * static_cast<double>(tokens)));
-      auto counts = at::full({config.layers, config.kv_heads}, tokens, at::kLong);
-      const auto cut = unit == CostUnit::layer ? counts[i] : counts[i / per_layer][i % per_layer];
-      cut.fill_(std::clamp(kept, std::min(least, tokens), tokens));
-      const auto compression = compressor.compress_to(method, counts, sample.max_new_tokens + 1);
-      result.losses.push_back(loss_of(model, compression.cache, prefilled, reference));
+  const OneLayerForcing forcing(model, {&whole, prefilled.last_logits}, reference.answers);
+  const auto cuts = cuts_of_layer(method, unit, config.kv_heads, shares, prefilled.tokens());
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    std::vector<CompactLayer> prefixes;
+    for (const auto& [counts, parts] : cuts) {
+      prefixes.push_back(compressor.compress_layer(*parts, layer, counts));
     }
+    forcing.force(layer, prefixes, [&](size_t, const AnswerRows& rows) {
+      result.losses.push_back(loss_of(rows, reference));
+    });
   }
   return result;
 }

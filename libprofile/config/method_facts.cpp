@@ -3,45 +3,45 @@
 #include "kvcal/profile/method.hpp"
 
 namespace kvcal {
-namespace {
 
-void require_part(bool is_needed, bool is_there, const Method& method, std::string_view what,
-                  std::string_view program, std::string_view profile_file) {
-  if (!is_needed || is_there) return;
-  if (profile_file.empty()) {
-    fail(Kind::config, "method {} needs {}: give --profile with what {} wrote", method.name, what,
-         program);
+std::vector<MissingFact> missing_facts(const Method& method, const ProfileFacts& facts) {
+  const Needs needs = method.needs();
+  std::vector<MissingFact> missing;
+  const auto check = [&](bool is_needed, bool is_there, std::string what, std::string program) {
+    if (is_needed && !is_there) missing.push_back({std::move(what), std::move(program)});
+  };
+  check(needs.semantic_ranking, facts.semantic_ranking.has_value(), "semantic retrieval heads",
+        "srh-identify");
+  for (const auto& kind : needs.head_kinds) {
+    check(true, facts.head_kinds.contains(kind), kind + " head scores", "srh-identify");
   }
-  fail(Kind::config, "method {} needs {}, which {} lacks: run {} on it", method.name, what,
-       profile_file, program);
+  check(needs.layer_error, facts.layer_error.has_value(), "layer errors", "layer-budget");
+  check(needs.layer_error_curves, facts.layer_error_curves.has_value(),
+        "layer errors at several budgets", "layer-budget --measure error");
+  check(needs.head_scores, facts.head_scores.has_value(), "head scores", "srh-identify");
+  check(needs.layer_costs, facts.layer_costs.has_value(), "cost curves of layers",
+        "layer-budget --measure kl");
+  check(needs.kv_head_costs, facts.kv_head_costs.has_value(), "cost curves of KV heads",
+        "layer-budget --measure utility");
+  check(needs.streaming_pattern, facts.streaming_pattern.has_value(),
+        "a pattern of streaming heads", "kv-inspect import --format duo");
+  check(needs.prune_table, facts.prune_table.has_value(), "a table of head budgets",
+        "kv-inspect import --format lukv");
+  check(needs.kv_head_influence, facts.kv_head_influence.has_value(), "the influence of KV heads",
+        "layer-budget --measure influence");
+  check(needs.kv_head_shares, facts.kv_head_shares.has_value(), "shares of KV heads",
+        "kv-inspect import --format am_head_budgets");
+  return missing;
 }
 
-}  // namespace
-
 void require_facts(const Method& method, const ProfileFacts& facts, std::string_view profile_file) {
-  const Needs needs = method.needs();
-  require_part(needs.semantic_ranking, facts.semantic_ranking.has_value(), method,
-               "semantic retrieval heads", "srh-identify", profile_file);
-  for (const auto& kind : needs.head_kinds) {
-    require_part(true, facts.head_kinds.contains(kind), method, kind + " head scores",
-                 "srh-identify", profile_file);
-  }
-  require_part(needs.layer_error, facts.layer_error.has_value(), method, "layer errors",
-               "layer-budget", profile_file);
-  require_part(needs.head_scores, facts.head_scores.has_value(), method, "head scores",
-               "srh-identify", profile_file);
-  require_part(needs.layer_costs, facts.layer_costs.has_value(), method, "cost curves of layers",
-               "layer-budget --measure kl", profile_file);
-  require_part(needs.kv_head_costs, facts.kv_head_costs.has_value(), method,
-               "cost curves of KV heads", "layer-budget --measure utility", profile_file);
-  require_part(needs.streaming_pattern, facts.streaming_pattern.has_value(), method,
-               "a pattern of streaming heads", "kv-inspect import --format duo", profile_file);
-  require_part(needs.prune_table, facts.prune_table.has_value(), method, "a table of head budgets",
-               "kv-inspect import --format lukv", profile_file);
-  require_part(needs.kv_head_influence, facts.kv_head_influence.has_value(), method,
-               "the influence of KV heads", "layer-budget --measure influence", profile_file);
-  require_part(needs.kv_head_shares, facts.kv_head_shares.has_value(), method, "shares of KV heads",
-               "kv-inspect import --format am_head_budgets", profile_file);
+  const auto missing = missing_facts(method, facts);
+  if (missing.empty()) return;
+  const auto& [what, program] = missing.front();
+  require(!profile_file.empty(), Kind::config,
+          "method {} needs {}: give --profile with what {} wrote", method.name, what, program);
+  fail(Kind::config, "method {} needs {}, which {} lacks: run {} on it", method.name, what,
+       profile_file, program);
 }
 
 }  // namespace kvcal

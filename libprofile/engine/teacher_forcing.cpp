@@ -43,17 +43,17 @@ class ForcedPass {
     }
   }
 
-  void feed(const Model& model) {
-    if (!feeds_.empty()) hidden_ = model.forward_together(feeds_);
-  }
+  std::span<const Feed> feeds() const { return feeds_; }
 
   /// Of the next sequence.
-  AnswerRows take_rows(const Model& model, const at::Tensor& first_logits) {
+  /// @param hidden  [fed tokens, hidden] after the last norm; undefined where nothing is fed
+  AnswerRows take_rows(const Model& model, const at::Tensor& hidden,
+                       const at::Tensor& first_logits) {
     AnswerRows rows;
     for (const auto& answer : answers_) {
       auto logits = first_logits.view({1, -1});
       const auto fed = static_cast<int64_t>(fed_part(answer).size());
-      if (fed > 0) logits = at::cat({logits, model.logits(hidden_.narrow(0, taken_, fed))});
+      if (fed > 0) logits = at::cat({logits, model.logits(hidden.narrow(0, taken_, fed))});
       taken_ += fed;
       rows.push_back(at::log_softmax(logits, -1));
     }
@@ -64,15 +64,15 @@ class ForcedPass {
   std::span<const std::vector<int64_t>> answers_;
   std::vector<CompactCache> branches_;
   std::vector<Feed> feeds_;
-  at::Tensor hidden_;  // [fed tokens, hidden]
   int64_t taken_ = 0;
 };
 
-}  // namespace
-
-void force_answers(const Model& model, std::span<const BeforeAnswer> sequences,
-                   std::span<const std::vector<int64_t>> answers,
-                   const std::function<void(size_t, const AnswerRows&)>& visit) {
+/// As many sequences in one pass as kForcedTokens allows.
+/// @param forward  (feeds, sequences) -> [fed tokens, hidden] after the last norm
+template <class Forward>
+void force_in_passes(const Model& model, std::span<const BeforeAnswer> sequences,
+                     std::span<const std::vector<int64_t>> answers, const VisitAnswers& visit,
+                     const Forward& forward) {
   int64_t tokens = 0;  // of one sequence
   for (const auto& answer : answers) tokens += static_cast<int64_t>(answer.size()) - 1;
   const auto at_once =
@@ -80,11 +80,45 @@ void force_answers(const Model& model, std::span<const BeforeAnswer> sequences,
   for (size_t first = 0; first < sequences.size(); first += at_once) {
     const auto some = sequences.subspan(first, std::min(at_once, sequences.size() - first));
     ForcedPass pass(some, answers);
-    pass.feed(model);
+    at::Tensor hidden;
+    if (tokens > 0) hidden = forward(pass.feeds(), some.size());
     for (size_t i = 0; i < some.size(); ++i) {
-      visit(first + i, pass.take_rows(model, some[i].first_logits));
+      visit(first + i, pass.take_rows(model, hidden, some[i].first_logits));
     }
   }
+}
+
+}  // namespace
+
+void force_answers(const Model& model, std::span<const BeforeAnswer> sequences,
+                   std::span<const std::vector<int64_t>> answers, const VisitAnswers& visit) {
+  force_in_passes(model, sequences, answers, visit, [&](std::span<const Feed> feeds, size_t) {
+    return model.forward_together(feeds);
+  });
+}
+
+OneLayerForcing::OneLayerForcing(const Model& model, const BeforeAnswer& whole,
+                                 std::span<const std::vector<int64_t>> answers)
+    : model_(model), whole_(whole), answers_(answers) {
+  const ForcedPass pass({&whole, 1}, answers);
+  if (!pass.feeds().empty()) stream_ = model.residual_stream(pass.feeds());
+}
+
+void OneLayerForcing::force(int64_t layer, std::span<const CompactLayer> prefixes,
+                            const VisitAnswers& visit) const {
+  std::vector<CompactCache> caches;
+  caches.reserve(prefixes.size());  // sequences point into it
+  std::vector<BeforeAnswer> sequences;
+  for (const auto& prefix : prefixes) {
+    caches.push_back(whole_.cache->branch(whole_.cache->tail_tokens()));
+    caches.back().replace_prefix(layer, prefix);
+    sequences.push_back({&caches.back(), whole_.first_logits});
+  }
+  force_in_passes(
+      model_, sequences, answers_, visit, [&](std::span<const Feed> feeds, size_t count) {
+        const auto& hidden = stream_[static_cast<size_t>(layer)];
+        return model_.forward_from(layer, hidden.repeat({static_cast<int64_t>(count), 1}), feeds);
+      });
 }
 
 AnswerRows answer_log_probabilities(const Model& model, const CompactCache& cache,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a Model holds; forward.cpp feeds chunks of one sequence, decode.cpp one token of each of
-// several, together.cpp several tokens of each.
+// several, together.cpp several tokens of each, from_layer.cpp the same from a layer on.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -48,15 +48,20 @@ struct Model::Impl {
   /// @return  [new, hidden], before the final norm
   template <class Attention, class Product>
   at::Tensor through_layers(at::Tensor hidden, Attention&& attention, Product&& product) const {
-    const double eps = spec.config.norm_eps;
-    for (int64_t l = 0; l < spec.config.layers; ++l) {
-      const auto& layer = weights.layers[static_cast<size_t>(l)];
-      hidden += attention(l, rms_norm(hidden, layer.input_norm, eps));
-      const auto mlp_input = rms_norm(hidden, layer.attention_norm, eps);
-      const auto gate_up = product(mlp_input, layer.gate_up, layer.gate_up_bias);
-      hidden += product(gated_silu(gate_up), layer.down, layer.down_bias);
-    }
+    for (int64_t l = 0; l < spec.config.layers; ++l) through_layer(l, hidden, attention, product);
     return hidden;
+  }
+
+  /// One layer of it, in place.
+  template <class Attention, class Product>
+  void through_layer(int64_t l, at::Tensor& hidden, Attention&& attention,
+                     Product&& product) const {
+    const double eps = spec.config.norm_eps;
+    const auto& layer = weights.layers[static_cast<size_t>(l)];
+    hidden += attention(l, rms_norm(hidden, layer.input_norm, eps));
+    const auto mlp_input = rms_norm(hidden, layer.attention_norm, eps);
+    const auto gate_up = product(mlp_input, layer.gate_up, layer.gate_up_bias);
+    hidden += product(gated_silu(gate_up), layer.down, layer.down_bias);
   }
 
   at::Tensor attention_block(int64_t layer, const at::Tensor& normed, const RopeTable& rope,

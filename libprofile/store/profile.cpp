@@ -107,6 +107,47 @@ void merge_costs(std::optional<UnitCosts>& into, const std::optional<UnitCosts>&
   into->count += next->count;
 }
 
+/// Budgets that all curves have; those of a dataset without one do not count.
+std::vector<int64_t> common_tokens(const std::map<std::string, LayerErrors>& by_dataset) {
+  std::optional<std::vector<int64_t>> common;
+  for (const auto& [dataset, errors] : by_dataset) {
+    const auto& own = errors.curve_tokens;
+    if (own.empty() || errors.count == 0) continue;
+    if (!common) common = own;
+    std::erase_if(*common, [&](int64_t tokens) {
+      return std::find(own.begin(), own.end(), tokens) == own.end();
+    });
+  }
+  return common.value_or(std::vector<int64_t>());
+}
+
+/// Mean over datasets of the mean error of a decode step; none where they have no budget in common.
+std::optional<ErrorCurves> error_curves_of(const std::map<std::string, LayerErrors>& by_dataset,
+                                           int64_t layers) {
+  ErrorCurves curves{common_tokens(by_dataset), {}};
+  const size_t points = curves.tokens.size();
+  if (points == 0) return std::nullopt;
+  curves.errors.assign(static_cast<size_t>(layers), std::vector<double>(points, 0));
+  double datasets = 0;
+  for (const auto& [dataset, errors] : by_dataset) {
+    const auto& own = errors.curve_tokens;
+    if (own.empty() || errors.count == 0) continue;
+    ++datasets;
+    for (size_t point = 0; point < points; ++point) {
+      const auto found = std::find(own.begin(), own.end(), curves.tokens[point]);
+      const auto column = static_cast<size_t>(found - own.begin());
+      for (size_t layer = 0; layer < curves.errors.size(); ++layer) {
+        curves.errors[layer][point] +=
+            errors.curve[layer * own.size() + column] / static_cast<double>(errors.count);
+      }
+    }
+  }
+  for (auto& layer : curves.errors) {
+    for (double& error : layer) error /= datasets;
+  }
+  return curves;
+}
+
 /// Indices of the values, the largest first; equals keep their order.
 std::vector<int64_t> best_first(std::span<const double> values) {
   std::vector<int64_t> order(values.size());
@@ -179,6 +220,7 @@ ProfileFacts Profile::facts() const {
     facts.head_kinds["semantic"] = rows_of(ranked->mean(), model.heads);
   }
   if (!layer_errors.empty()) facts.layer_error = layer_importance();
+  facts.layer_error_curves = error_curves_of(layer_errors, model.layers);
   if (layer_costs) facts.layer_costs = curves_of(*layer_costs);
   if (kv_head_costs) facts.kv_head_costs = curves_of(*kv_head_costs);
   if (streaming) {

@@ -77,22 +77,35 @@ std::vector<FieldInfo> fields_of(const YamlMap& map) {
   return fields;
 }
 
-bool has_field(const std::vector<FieldInfo>& fields, const std::string& name) {
-  return std::any_of(fields.begin(), fields.end(),
-                     [&](const FieldInfo& field) { return field.name == name; });
+const FieldInfo* find_field(const std::vector<FieldInfo>& fields, std::string_view name) {
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [&](const FieldInfo& field) { return field.name == name; });
+  return found == fields.end() ? nullptr : &*found;
+}
+
+/// A part with these fields has this one, and its value matters beside those of the point.
+bool has_meaning(const std::vector<FieldInfo>& fields, const Choice& choice,
+                 const std::string& name) {
+  const auto* field = find_field(fields, name);
+  if (field == nullptr) return false;
+  const auto& [other, values] = field->unless;
+  if (other.empty()) return true;
+  const auto chosen = choice.find(other);
+  const auto& value =
+      chosen != choice.end() ? chosen->second : find_field(fields, other)->default_value;
+  return std::find(values.begin(), values.end(), to_string(value)) == values.end();
 }
 
 /// Default value of the field whose type the axis has.
 const ParamValue& type_of(const std::string& axis, const std::vector<FieldInfo>& fields,
                           const std::string& where) {
-  const auto found = std::find_if(fields.begin(), fields.end(),
-                                  [&](const FieldInfo& field) { return field.name == axis; });
+  const auto* found = find_field(fields, axis);
   std::vector<std::string> known = {std::string(kAllocatorAxis)};
   for (const auto& field : fields) {
     if (std::find(known.begin(), known.end(), field.name) == known.end())
       known.push_back(field.name);
   }
-  require(found != fields.end(), Kind::config, "{}: unknown axis '{}'{} (known: {})", where, axis,
+  require(found != nullptr, Kind::config, "{}: unknown axis '{}'{} (known: {})", where, axis,
           nearest_hint(axis, known), fmt::join(known, ", "));
   return found->default_value;
 }
@@ -151,13 +164,13 @@ SearchSpace SearchSpace::load(std::string_view spec) {
   space.scorer_ = map.text("scorer");
   space.sha256_ = sha256_of_file(file);
   const auto fields = fields_of(map);
-  Choice start;
+  Choice& start = space.start_;
   for (auto& [name, values] : typed(map.params("start"), fields)) start[name] = values.front();
-  space.starts_.push_back({std::string(kStartName), start});
+  space.starts_.push_back({std::string(kStartName), space.meaningful(start)});
   for (const auto& [name, entry] : map.params("starts")) {
     Choice other = start;
     for (auto& [axis, values] : typed(changes_of(entry), fields)) other[axis] = values.front();
-    space.starts_.push_back({fmt::format("{} {}", kStartName, name), std::move(other)});
+    space.starts_.push_back({fmt::format("{} {}", kStartName, name), space.meaningful(other)});
   }
   for (auto& [name, values] : typed(map.params("axes"), fields)) {
     require(start.contains(name), Kind::config, "{}: axis {} has no value in `start`",
@@ -172,9 +185,17 @@ SearchSpace SearchSpace::load(std::string_view spec) {
 }
 
 bool SearchSpace::uses(const Choice& choice, const std::string& axis) const {
-  return axis == kAllocatorAxis || has_field(find_scorer(scorer_).fields(), axis) ||
-         has_field(find_allocator(to_string(choice.at(std::string(kAllocatorAxis)))).fields(),
-                   axis);
+  const auto& allocator = find_allocator(to_string(choice.at(std::string(kAllocatorAxis))));
+  return axis == kAllocatorAxis || has_meaning(find_scorer(scorer_).fields(), choice, axis) ||
+         has_meaning(allocator.fields(), choice, axis);
+}
+
+Choice SearchSpace::meaningful(const Choice& choice) const {
+  Choice all = choice;
+  all.insert(start_.begin(), start_.end());
+  Choice point = all;
+  std::erase_if(point, [&](const auto& entry) { return !uses(all, entry.first); });
+  return point;
 }
 
 std::vector<Choice> SearchSpace::changed(const Choice& from, const Axes& axes) const {
@@ -183,8 +204,9 @@ std::vector<Choice> SearchSpace::changed(const Choice& from, const Axes& axes) c
     if (!uses(from, axis.name)) continue;
     for (const auto& value : axis.values) {
       if (from.at(axis.name) == value) continue;
-      points.push_back(from);
-      points.back()[axis.name] = value;
+      Choice point = from;
+      point[axis.name] = value;
+      points.push_back(meaningful(point));
     }
   }
   return points;
@@ -195,12 +217,12 @@ std::vector<Choice> SearchSpace::neighbours(const Choice& from) const {
 }
 
 Choice SearchSpace::random(uint64_t seed, uint64_t index) const {
-  Choice point = starts_.front().choice;
+  Choice point = start_;
   for (size_t i = 0; i < axes_.size(); ++i) {
     const uint64_t bits = random_bits(seed, index * axes_.size() + i);
     point[axes_[i].name] = axes_[i].values[bits % axes_[i].values.size()];
   }
-  return point;
+  return meaningful(point);
 }
 
 std::vector<Choice> SearchSpace::controls(const Choice& from) const {

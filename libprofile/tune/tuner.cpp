@@ -82,7 +82,7 @@ std::vector<double> Tuner::losses(const std::string& task, const Sample& sample,
       const auto name = fmt::format("point {}", methods.size());
       found = methods.emplace(choice, space.method(choice, name)).first;
     }
-    if (!has_facts(found->second, facts_)) continue;
+    if (!missing_facts(found->second, facts_).empty()) continue;
     known.push_back({&found->second, budget});
     places.push_back(i);
   }

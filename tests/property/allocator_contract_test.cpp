@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
@@ -104,6 +105,20 @@ TEST_P(AllocatorContract, RefusesABudgetBelowItsMinimum) {
   EXPECT_NE(text.find(fmt::format("budget_tokens = {}, need ", request.budget_tokens)),
             std::string::npos)
       << text;
+}
+
+TEST_P(AllocatorContract, AFieldThatAnotherMakesMeaninglessNamesItAndItsValues) {
+  const auto fields = GetParam()->fields();
+  for (const auto& field : fields) {
+    const auto& [name, values] = field.unless;
+    if (name.empty()) continue;
+    const auto other = std::find_if(fields.begin(), fields.end(),
+                                    [&](const FieldInfo& info) { return info.name == name; });
+    ASSERT_NE(other, fields.end()) << field.name << " unless " << name;
+    for (const auto& value : values) {
+      EXPECT_NO_THROW(GetParam()->make({{name, {value, "test"}}})) << name << " = " << value;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AllocatorContract,

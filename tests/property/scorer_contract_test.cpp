@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/keep_set.hpp"
 #include "kvcal/compress/scorer.hpp"
@@ -151,6 +153,20 @@ TEST_P(ScorerContract, SharedKvHeadsScoreTheMeanOfRepeatedOnes) {
                                                                       : each.mean(1);
     EXPECT_TRUE(at::allclose(shared, expected, 1e-4, 1e-7));
   });
+}
+
+TEST_P(ScorerContract, AFieldThatAnotherMakesMeaninglessNamesItAndItsValues) {
+  const auto fields = GetParam()->fields();
+  for (const auto& field : fields) {
+    const auto& [name, values] = field.unless;
+    if (name.empty()) continue;
+    const auto other = std::find_if(fields.begin(), fields.end(),
+                                    [&](const FieldInfo& info) { return info.name == name; });
+    ASSERT_NE(other, fields.end()) << field.name << " unless " << name;
+    for (const auto& value : values) {
+      EXPECT_NO_THROW(GetParam()->make({{name, {value, "test"}}})) << name << " = " << value;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ScorerContract,

@@ -80,6 +80,8 @@ ProfileFacts plain_profile(int64_t layers, int64_t heads, int64_t kv_heads) {
     retrieval.push_back(static_cast<double>(k % 2));
     pruned.push_back((static_cast<double>(k) + 0.5) / static_cast<double>(kv_heads));
   }
+  profile.layer_error_curves =
+      ErrorCurves{{16, 64, 256}, std::vector(per_layer, std::vector<double>{0.9, 0.3, 0.1})};
   const std::vector<double> points{0.05, 0.2, 1}, losses{1, 0.3, 0};
   profile.layer_costs = CostCurves{points, std::vector(per_layer, losses)};
   profile.kv_head_costs =

@@ -59,6 +59,17 @@ TEST(CakeAllocator, ALayerKeepsWhatItsScoresProtect) {
   EXPECT_EQ(kept.sum().item<int64_t>(), 64 * 8);
 }
 
+TEST(CakeAllocator, OfTheWindowALayerKeepsWhatTheScoresProtect) {
+  std::vector<at::Tensor> scores(4, at::zeros({2, 1000}));
+  for (auto& layer : scores) {
+    layer = layer.clone();
+    layer.narrow(1, 998, 2).fill_(std::numeric_limits<float>::infinity());
+  }
+  // Total 4 * (7 - 2) = 20: 8 6 4 2; + 2. Below the window of 8.
+  EXPECT_TRUE(at::equal(split(1000, 7, scores), both_heads({10, 8, 6, 4})))
+      << split(1000, 7, scores);
+}
+
 TEST(CakeAllocator, MeasuresEntropyAndShiftOfThePast) {
   // Equal keys: the first window row sees three tokens, the second four; two are past.
   LayerView view;

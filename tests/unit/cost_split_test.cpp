@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost_split.hpp"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -39,7 +40,7 @@ TEST(CostSplit, TheUnitThatSavesMoreIsFilledFirst) {
   // From 10 % on, unit 0 saves 0.1 an entry up to 20 and then nothing, unit 1 0.01 all the way.
   const CostCurves curves{{.1, .2, 1}, {{1, 0, 0}, {.9, .8, 0}}};
   const std::vector<int64_t> least{10, 10};
-  const auto kept = split_by_cost(curves, least, 100, 40);
+  const auto kept = split_by_cost(curves, least, 100, 100, 40);
   EXPECT_NEAR(kept[0], 20, 1e-9);
   EXPECT_NEAR(kept[1], 20, 1e-9);
 }
@@ -48,13 +49,13 @@ TEST(CostSplit, APlateauBeforeAFallIsCrossedByTheHull) {
   // Unit 0 gains nothing up to 50 entries and everything at 60; unit 1 little, evenly.
   const CostCurves curves{{.1, .5, .6, 1}, {{10, 10, 0, 0}, {1, .6, .5, .1}}};
   const std::vector<int64_t> least{10, 10};
-  EXPECT_NEAR(split_by_cost(curves, least, 100, 70)[0], 60, 1e-9);
+  EXPECT_NEAR(split_by_cost(curves, least, 100, 100, 70)[0], 60, 1e-9);
 }
 
 TEST(CostSplit, WhatSavesNothingIsSpreadEvenly) {
   const CostCurves curves{{.5, 1}, {{0, 0}, {0, 0}, {0, 0}}};
   const std::vector<int64_t> least{1, 2, 3};
-  const auto kept = split_by_cost(curves, least, 10, 18);
+  const auto kept = split_by_cost(curves, least, 10, 10, 18);
   EXPECT_EQ(kept, (std::vector<double>{5, 6, 7}));
 }
 
@@ -74,21 +75,22 @@ TEST(CostSplit, NoOtherSplitOfConvexCurvesIsBetter) {
       curves.losses.push_back(losses);
     }
     const std::vector<int64_t> least(static_cast<size_t>(units), 2);
-    const int64_t total = test::pick(random, 2 * units, tokens * units);
-    const auto kept = split_by_cost(curves, least, tokens, total);
+    const int64_t most = seed % 2 == 0 ? tokens : test::pick(random, 3, tokens);
+    const int64_t total = test::pick(random, 2 * units, most * units);
+    const auto kept = split_by_cost(curves, least, most, tokens, total);
     EXPECT_NEAR(std::accumulate(kept.begin(), kept.end(), 0.0), static_cast<double>(total), 1e-6);
     const double found = total_loss(curves, kept, static_cast<double>(tokens));
     // All splits into whole entries.
     std::vector<double> split(static_cast<size_t>(units));
     std::function<void(size_t, int64_t)> walk = [&](size_t unit, int64_t left) {
       if (unit + 1 == split.size()) {
-        if (left < 2 || left > tokens) return;
+        if (left < 2 || left > most) return;
         split[unit] = static_cast<double>(left);
         EXPECT_LE(found, total_loss(curves, split, static_cast<double>(tokens)) + 1e-9)
             << "seed " << seed;
         return;
       }
-      for (int64_t entries = 2; entries <= std::min(left, tokens); ++entries) {
+      for (int64_t entries = 2; entries <= std::min(left, most); ++entries) {
         split[unit] = static_cast<double>(entries);
         walk(unit + 1, left - entries);
       }
@@ -97,10 +99,34 @@ TEST(CostSplit, NoOtherSplitOfConvexCurvesIsBetter) {
   }
 }
 
+TEST(CostSplit, NoUnitExceedsTheLimitButForWhatItKeepsInAnyCase) {
+  const CostCurves curves{{.1, 1}, {{9, 0}, {1, 0}, {1, 0}}};
+  const std::vector<int64_t> least{10, 10, 40};
+  const auto kept = split_by_cost(curves, least, 30, 100, 85);
+  EXPECT_EQ(kept, (std::vector<double>{30, 15, 40}));
+  EXPECT_EQ(test::error_text(Kind::config, [&] { split_by_cost(curves, least, 30, 100, 101); }),
+            "1 entries of the budget find no place where no layer or KV head keeps more than 30");
+}
+
+TEST(CostSplit, TheLimitIsInBudgets) {
+  auto facts = test::plain_profile(3, 4, 2);
+  facts.layer_costs = CostCurves{{.1, 1}, {{9, 0}, {1, 0}, {1, 0}}};
+  auto request = test::request_of(3, 2, 100, 20);
+  request.profile = &facts;
+  const auto kept = [&](double ratio) {
+    const ParamMap params{{"min_tokens", {int64_t{10}, "test"}}, {"max_ratio", {ratio, "test"}}};
+    return find_allocator("kl").make(params)->allocate(request).select(1, 0);
+  };
+  EXPECT_TRUE(at::equal(kept(0), at::tensor({40, 10, 10}, at::kLong))) << kept(0);
+  EXPECT_TRUE(at::equal(kept(1.5), at::tensor({30, 20, 10}, at::kLong))) << kept(1.5);
+  EXPECT_EQ(test::error_text(Kind::config, [&] { kept(0.5); }),
+            "max_ratio = 0.5, need at least 1, or 0 for no limit");
+}
+
 TEST(CostSplit, RefusesABudgetBelowWhatIsKeptInAnyCase) {
   const CostCurves curves{{.5, 1}, {{1, 0}, {1, 0}}};
   const std::vector<int64_t> least{4, 4};
-  EXPECT_EQ(test::error_text(Kind::config, [&] { split_by_cost(curves, least, 10, 7); }),
+  EXPECT_EQ(test::error_text(Kind::config, [&] { split_by_cost(curves, least, 10, 10, 7); }),
             "the budget of 7 entries is 1 short of what every layer or KV head keeps in any case");
 }
 

@@ -50,6 +50,23 @@ TEST(Params, AnErrorNamesPlaceValueAndNeed) {
             "a.yaml:3: depths = [0.1, 2], need 0 .. 1");
 }
 
+struct Pooled {
+  std::string pool = "avg";
+  int64_t kernel = 5;
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v.field("pool", pool, any(), "");
+    v.field("kernel", kernel, any(), "", unless("pool", {"sentence", "chunk"}));
+  }
+};
+
+TEST(Params, AFieldSaysBesideWhichValuesItHasNoMeaning) {
+  const auto fields = list_fields<Pooled>();
+  EXPECT_EQ(fields[0].unless.field, "");
+  EXPECT_EQ(fields[1].unless.field, "pool");
+  EXPECT_EQ(fields[1].unless.values, (std::vector<std::string>{"sentence", "chunk"}));
+}
+
 TEST(Params, UnknownKeysAreRefusedWithTheNearestName) {
   try {
     require_known_keys(one("windw_tokens", int64_t{8}), list_fields<Example>(), "snapkv");

@@ -100,6 +100,24 @@ TEST(Pyramid, ALayerKeepsWhatItsScoresProtectAndOthersGive) {
       << kept;
 }
 
+/// A window of 40 of which the scores protect 4: the line is that of a window of 4.
+TEST(Pyramid, AWindowThatIsNotProtectedIsNotKept) {
+  std::vector<at::Tensor> scores(4, at::zeros({2, 1000}));
+  for (auto& layer : scores) {
+    layer = layer.clone();
+    layer.narrow(1, 996, 4).fill_(std::numeric_limits<float>::infinity());
+  }
+  const auto line_of = [&](int64_t window) {
+    auto request = test::request_of(4, 2, 1000, 28);
+    request.scores = scores;
+    const ParamMap params{{"window_tokens", {window, "test"}}};
+    return find_allocator("pyramid").make(params)->allocate(request).select(1, 0);
+  };
+  // b = 24, min = 1, max = 47, slope 15.33; 4 on top.
+  EXPECT_TRUE(at::equal(line_of(40), at::tensor(Budgets{51, 36, 20, 5}, at::kLong))) << line_of(40);
+  EXPECT_TRUE(at::equal(line_of(40), line_of(4)));
+}
+
 TEST(Pyramid, IsExactByDefaultOnly) {
   EXPECT_TRUE(find_allocator("pyramid").make({})->is_exact());
   for (const std::string name : {"kvf", "compresskv", "kvpress"}) {

@@ -77,6 +77,29 @@ TEST_F(TeacherForcing, ASequenceHasTheSameBitsAloneAndAmongOthers) {
   }
 }
 
+TEST_F(TeacherForcing, ACacheThatDiffersInOneLayerIsReadFromThereOnWithTheSameBits) {
+  const Sequences sequences(model_, 3);
+  for (const size_t of : {size_t{0}, size_t{1}}) {  // a prompt in the prefix, one in the tail
+    const OneLayerForcing forcing(model_, sequences.before[of], answers_);
+    for (int64_t layer = 0; layer < model_.config().layers; ++layer) {
+      // Entries of another prompt, of another length.
+      const std::vector<CompactLayer> prefixes(9, sequences.caches[2].layer(layer).prefix);
+      auto cache = sequences.caches[of].branch(20);
+      cache.replace_prefix(layer, prefixes.front());
+      const BeforeAnswer before{&cache, sequences.before[of].first_logits};
+      const auto expected = forced({&before, 1}).front();
+      size_t seen = 0;
+      forcing.force(layer, prefixes, [&](size_t i, const AnswerRows& rows) {
+        EXPECT_EQ(i, seen++);
+        for (size_t a = 0; a < answers_.size(); ++a) {
+          EXPECT_TRUE(at::equal(rows[a], expected[a])) << "layer " << layer << ", answer " << a;
+        }
+      });
+      EXPECT_EQ(seen, prefixes.size());
+    }
+  }
+}
+
 TEST_F(TeacherForcing, TheCachesAreLeftAsTheyWere) {
   const Sequences sequences(model_, 2);
   forced(sequences.before);

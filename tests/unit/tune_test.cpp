@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "kvcal/profile/statistics.hpp"
 #include "support/error_text.hpp"
@@ -170,6 +171,37 @@ axes:
   EXPECT_TRUE(space.method(others[0], "l").params.contains("max_ratio"));
 }
 
+TEST(Tune, AnAxisThatAnotherValueMakesMeaninglessIsNotSearchedThere) {
+  const auto space = space_of(R"(
+name: pooled
+compared_with: compresskv
+scorer: window_vote
+start:
+  allocator: uniform
+  pool: avg
+  pool_kernel: 5
+axes:
+  pool: avg sentence
+  pool_kernel: [5, 15, 31]
+)");
+  Choice wide = space.starts().front().choice;
+  wide["pool_kernel"] = int64_t{31};
+  const auto others = space.neighbours(wide);
+  ASSERT_EQ(others.size(), 3u);
+  const auto sentences = std::find_if(others.begin(), others.end(), [](const Choice& choice) {
+    return choice.at("pool") == ParamValue("sentence");
+  });
+  ASSERT_NE(sentences, others.end());
+  EXPECT_EQ(describe_change(wide, *sentences), "pool=sentence");
+  EXPECT_FALSE(sentences->contains("pool_kernel"));
+  const auto back = space.neighbours(*sentences);
+  ASSERT_EQ(back.size(), 1u) << "no kernel to change";
+  EXPECT_EQ(describe_change(*sentences, back[0]), "pool=avg, pool_kernel=5") << "that of `start`";
+  std::set<Choice> drawn;
+  for (uint64_t i = 0; i < 100; ++i) drawn.insert(space.random(0, i));
+  EXPECT_EQ(drawn.size(), 4u) << "three kernels, and sentences";
+}
+
 TEST(Tune, EverySpaceOfTheProjectCanBeSearched) {
   ASSERT_FALSE(known_search_spaces().empty());
   for (const auto& name : known_search_spaces()) {
@@ -198,10 +230,17 @@ TEST(Tune, ContendersAreTheChoiceThePaperStartsControlsAndWhatEachValueBought) {
   Choice best = space.starts().front().choice;
   best["window_tokens"] = int64_t{32};
   std::vector<std::string> names;
-  for (const auto& method : contenders(space, best, {})) names.push_back(method.name);
-  // kl lacks its facts, the allocator and the pool are the paper's already.
+  const auto [methods, left_out] = contenders(space, best, {});
+  for (const auto& method : methods) names.push_back(method.name);
+  // The allocator and the pool are the paper's already.
   EXPECT_EQ(names, (std::vector<std::string>{"tiny_tuned", "snapkv", "start", "start far"}))
       << "`start` is the chosen point with the paper's window: one method, not two";
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_EQ(left_out[0].method, "with allocator=kl");
+  EXPECT_EQ(left_out[0].reason, "needs cost curves of layers: run layer-budget --measure kl");
+  ProfileFacts facts;
+  facts.layer_costs.emplace();
+  EXPECT_EQ(contenders(space, best, facts).methods.back().name, "with allocator=kl");
 }
 
 TEST(Tune, ASpaceWithAnUnknownAxisNamesTheNearest) {

@@ -10,7 +10,8 @@
 /// Part     /kv_heads/influence; the allocator `am_influence` makes shares of it.
 /// Differs  a KV head that is refitted leaves its layer's others alone, so only one layer is
 ///          compacted anew for each point; the authors compact the whole model.
-/// Cost     layers * kv_heads * shares passes over question and answer a prompt.
+/// Cost     question and answer are read layers * kv_heads * shares times a prompt, each time from
+///          the KV head's layer on, several at once.
 /// Checked  unit/influence_test.cpp.
 #include <ATen/ATen.h>
 
@@ -25,33 +26,33 @@
 namespace kvcal {
 namespace {
 
-/// A question over one context, and what the full cache answered.
-class Asked {
+/// A question and what the full cache answered to it, read as one text.
+class AskedText {
  public:
-  Asked(const PromptReader& reader, const Sample& sample, const PromptTokens& prompt,
-        const CompactCache& full)
-      : model_(reader.model), question_(prompt.question) {
-    auto cache = full.fork(static_cast<int64_t>(question_.size()) + sample.max_new_tokens + 1);
-    const auto logits = model_.forward(question_, cache, LogitsWanted::last);
+  AskedText(const PromptReader& reader, const Sample& sample, const PromptTokens& prompt,
+            const CompactCache& full)
+      : text_(prompt.question), question_(static_cast<int64_t>(prompt.question.size())) {
+    const auto& model = reader.model;
+    auto cache = full.fork(question_ + sample.max_new_tokens + 1);
+    const auto logits = model.forward(text_, cache, LogitsWanted::last);
     auto answer =
-        generate(model_, cache, logits, sample.max_new_tokens, stop_rule(sample, model_.config()));
+        generate(model, cache, logits, sample.max_new_tokens, stop_rule(sample, model.config()));
     if (answer.stop_id) answer.ids.push_back(*answer.stop_id);
-    answer_ = std::move(answer.ids);
+    text_.insert(text_.end(), answer.ids.begin(), answer.ids.end());
   }
 
-  bool has_answer() const { return !answer_.empty(); }
+  bool has_answer() const { return static_cast<int64_t>(text_.size()) > question_; }
+  std::span<const std::vector<int64_t>> as_answers() const { return {&text_, 1}; }
 
-  /// Mean negative log-likelihood of the answer over a compacted context, nats.
-  double loss(const CompactCache& context) const {
-    auto cache = context.fork(static_cast<int64_t>(question_.size() + answer_.size()));
-    const auto first = model_.forward(question_, cache, LogitsWanted::last);
-    const auto rows = answer_log_probabilities(model_, cache, first, std::span(&answer_, 1));
-    return mean_nll(rows.front(), answer_);
+  /// Mean negative log-likelihood of the answer alone, nats.
+  double loss(const AnswerRows& rows) const {
+    const auto answer = std::span(text_).subspan(static_cast<size_t>(question_));
+    return mean_nll(rows.front().narrow(0, question_, static_cast<int64_t>(answer.size())), answer);
   }
 
  private:
-  const Model& model_;
-  std::vector<int64_t> question_, answer_;
+  std::vector<int64_t> text_;
+  int64_t question_;  // tokens
 };
 
 int64_t entries(double share, int64_t tokens, int64_t least) {
@@ -74,29 +75,33 @@ class InfluenceMeasure final : public CurveMeasure {
     gather_more(reader, sample.chat, prefilled);
     Compressor compressor(model, prefilled, setup().facts, stable_hash(sample.id, setup().seed));
     const int64_t tokens = prefilled.tokens();
-    const int64_t least = setup().method.needs().min_budget_tokens;
+    const Method& method = setup().method.at(entries(setup().rest_share, tokens, 1));
+    const int64_t least = method.needs().min_budget_tokens;
     const auto rest = at::full({config.layers, config.kv_heads},
                                entries(setup().rest_share, tokens, least), at::kLong);
-    const auto compacted = compressor.compress_to(setup().method, rest, /*tail_capacity=*/0);
-    const Asked asked(reader, sample, prompt, prefilled.cache.sealed(0));
+    const auto compacted = compressor.compress_to(method, rest, /*tail_capacity=*/0);
+    const AskedText asked(reader, sample, prompt, prefilled.cache.sealed(0));
     require(asked.has_answer(), Kind::input,
             "sample {}: the model gives no answer whose loss could be measured", sample.id);
-    const double before = asked.loss(compacted.cache);
+    // The first logits are the question's first token's, which does not count.
+    const BeforeAnswer before{&compacted.cache, prefilled.last_logits};
+    const double base = asked.loss(
+        answer_log_probabilities(model, compacted.cache, before.first_logits, asked.as_answers()));
+    const OneLayerForcing forcing(model, before, asked.as_answers());
 
     UnitCostSample result{sha256(prompt_text(sample, chat)), {}};
-    for (int64_t i = 0; i < config.layers * config.kv_heads; ++i) {
-      for (const double share : setup().shares) {
-        const int64_t layer = i / config.kv_heads;
-        auto counts = rest[layer].clone();  // [kv_heads]
-        counts[i % config.kv_heads] = entries(share, tokens, least);
-        std::vector<CompactLayer> layers;
-        for (int64_t l = 0; l < config.layers; ++l) {
-          layers.push_back(compacted.cache.layer(l).prefix);
+    for (int64_t layer = 0; layer < config.layers; ++layer) {
+      std::vector<CompactLayer> prefixes;
+      for (int64_t head = 0; head < config.kv_heads; ++head) {
+        for (const double share : setup().shares) {
+          auto counts = rest[layer].clone();  // [kv_heads]
+          counts[head] = entries(share, tokens, least);
+          prefixes.push_back(compressor.compress_layer(method, layer, counts));
         }
-        layers[static_cast<size_t>(layer)] =
-            compressor.compress_layer(setup().method, layer, counts);
-        result.losses.push_back(asked.loss(CompactCache(std::move(layers), tokens, 0)) - before);
       }
+      forcing.force(layer, prefixes, [&](size_t, const AnswerRows& rows) {
+        result.losses.push_back(asked.loss(rows) - base);
+      });
     }
     return result;
   }

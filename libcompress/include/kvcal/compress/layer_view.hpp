@@ -33,12 +33,19 @@ struct CostCurves {
   std::vector<std::vector<double>> losses;  ///< [units][points] mean loss, nats a token
 };
 
+/// How far eviction to so many tokens moves each layer's output.
+struct ErrorCurves {
+  std::vector<int64_t> tokens;              ///< [points] ascending
+  std::vector<std::vector<double>> errors;  ///< [layers][points] mean relative errors
+};
+
 /// What a calibration profile supplies, as plain data. libcompress never learns where it came from.
 struct ProfileFacts {
   /// [layers][heads], best first (CompressKV's head index); semantic retrieval heads.
   std::optional<std::vector<std::vector<int64_t>>> semantic_ranking;
   /// [layers], larger = eviction hurts this layer more; sums to 1.
   std::optional<std::vector<double>> layer_error;
+  std::optional<ErrorCurves> layer_error_curves;
   /// [layers][heads] mean scores >= 0: the semantic ones, or those of an imported file (HeadKV).
   std::optional<std::vector<std::vector<double>>> head_scores;
   /// By kind (semantic, traditional, window, ...): [layers][heads] mean scores.
@@ -69,6 +76,7 @@ struct Needs {
   bool semantic_ranking = false;          ///< ProfileFacts::semantic_ranking
   std::set<std::string> head_kinds = {};  ///< of ProfileFacts::head_kinds
   bool layer_error = false;               ///< ProfileFacts::layer_error
+  bool layer_error_curves = false;        ///< ProfileFacts::layer_error_curves
   bool head_scores = false;               ///< ProfileFacts::head_scores
   bool layer_costs = false;               ///< ProfileFacts::layer_costs
   bool kv_head_costs = false;             ///< ProfileFacts::kv_head_costs

@@ -55,20 +55,31 @@ inline Range any() {
   return {};
 }
 
+/// Another field, and values of it with which a field has no meaning: unless("pool", {"sentence"}).
+struct Unless {
+  std::string field;
+  std::vector<std::string> values;
+};
+inline Unless unless(std::string field, std::initializer_list<std::string> values) {
+  return {std::move(field), values};
+}
+
 /// One line of a field list, for help and documentation.
 struct FieldInfo {
   std::string name;
   ParamValue default_value;
   Range range;
   std::string help;
+  Unless unless = {};  ///< of no field: it always has a meaning
 };
 
 /// Visitor that lists the fields of a params struct with their defaults.
 class FieldLister {
  public:
   template <class T>
-  void field(std::string_view name, T& member, const Range& range, std::string_view help) {
-    fields.push_back({std::string(name), ParamValue(member), range, std::string(help)});
+  void field(std::string_view name, T& member, const Range& range, std::string_view help,
+             const Unless& unless = {}) {
+    fields.push_back({std::string(name), ParamValue(member), range, std::string(help), unless});
   }
   std::vector<FieldInfo> fields;
 };
@@ -79,7 +90,8 @@ class FieldReader {
   explicit FieldReader(const ParamMap& map) : map_(map) {}
 
   template <class T>
-  void field(std::string_view name, T& member, const Range& range, std::string_view) {
+  void field(std::string_view name, T& member, const Range& range, std::string_view,
+             const Unless& = {}) {
     auto found = map_.find(std::string(name));
     if (found != map_.end()) assign(name, found->second, range, member);
   }

@@ -84,6 +84,9 @@ UnitCostSample measure_unit_costs(const Model& model, const Tokenizer& tokenizer
                                   std::span<const double> shares, const Sample& sample,
                                   uint64_t seed);
 
+/// @throws Error{config} the allocator looks at each prompt: its budgets cannot be stored
+void require_storable(const std::string& allocator);
+
 /// [layers * kv_heads] entries per allocator for a prompt as long as the model allows.
 std::vector<int64_t> allocate_for_profile(const std::string& allocator, int64_t budget_tokens,
                                           const ModelConfig& model, const ProfileFacts& facts);

@@ -90,6 +90,14 @@ void make_parts(Method& method);
 /// @throws Error{config} the profile has no such selection
 void take_selection(Method& method, const Profile& profile);
 
+/// A part of a profile, and the program that makes it.
+struct MissingFact {
+  std::string what, program;
+};
+
+/// What the method needs and the profile lacks.
+std::vector<MissingFact> missing_facts(const Method& method, const ProfileFacts& facts);
+
 /// @param profile_file  for the message; empty when none was given
 /// @throws Error{config} the method needs a part that the profile lacks, and which program makes it
 void require_facts(const Method& method, const ProfileFacts& facts, std::string_view profile_file);

@@ -142,6 +142,19 @@ class Model {
   at::Tensor forward_together(std::span<const Feed> feeds,
                               const BeforeAttention& before = nullptr) const;
 
+  /// The residual stream of forward_together in front of each layer; the caches are left as they
+  /// were.
+  ///
+  /// @return  [layers] of [all new tokens, hidden]
+  std::vector<at::Tensor> residual_stream(std::span<const Feed> feeds) const;
+
+  /// What forward_together gives, with the same bits, from a layer on: for sequences that are alike
+  /// below it. The caches are left as they were, but for unused room.
+  ///
+  /// @param hidden  [all new tokens, hidden] of residual_stream at that layer
+  at::Tensor forward_from(int64_t layer, const at::Tensor& hidden,
+                          std::span<const Feed> feeds) const;
+
   /// Logits of rows that forward_together gave; separate, since a row of them is much larger.
   /// @param hidden  [rows, hidden]
   /// @return  [rows, vocab] f32

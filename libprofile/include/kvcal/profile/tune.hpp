@@ -22,8 +22,10 @@ namespace kvcal {
 class Hdf5Reader;
 class Hdf5Writer;
 
-/// One point of a space: a value for each axis. The axis `allocator` names a part, all others are
-/// parameters of the scorer or of an allocator, which points with another one leave out.
+/// One point of a space: a value for each axis that has a meaning there. The axis `allocator` names
+/// a part, all others are parameters of the scorer or of an allocator; points with another
+/// allocator, or with values beside which a parameter says nothing (FieldInfo::unless), leave them
+/// out.
 using Choice = std::map<std::string, ParamValue>;
 
 /// A point that is tried because someone thought it good.
@@ -54,6 +56,10 @@ class SearchSpace {
   /// `from` with one value of the space's `controls` in its place: other voters, other allocators.
   std::vector<Choice> controls(const Choice& from) const;
 
+  /// The same point without the axes that have no meaning there; those that have and lack a value
+  /// take `start`'s.
+  Choice meaningful(const Choice& choice) const;
+
   /// @throws Error{config} values that do not go together
   Method method(const Choice& choice, const std::string& name) const;
 
@@ -68,10 +74,11 @@ class SearchSpace {
   using Axes = std::vector<Axis>;
   /// Points that differ from `from` in one value of one of the axes.
   std::vector<Choice> changed(const Choice& from, const Axes& axes) const;
-  /// Scorer or allocator of the point have such a parameter.
+  /// Scorer or allocator of the point have such a parameter, and it has a meaning there.
   bool uses(const Choice& choice, const std::string& axis) const;
 
   std::string name_, compared_with_, scorer_, sha256_;
+  Choice start_;  ///< a value for every axis, meaningful or not
   std::vector<StartingPoint> starts_;
   Axes axes_, controls_;
 };
@@ -136,9 +143,6 @@ std::vector<SearchResult> search(const SearchSpace& space, const SearchOptions& 
 /// over the full cache's answer, and how much less likely the reference answer became. A dense
 /// signal where the task's score is 0 or 1. 0 for a prompt that was kept whole.
 double selection_loss(const SampleRecord& variant, const SampleRecord& full);
-
-/// The profile has all that the method needs.
-bool has_facts(const Method& method, const ProfileFacts& facts);
 
 /// A method at one of a tuner's budgets.
 struct BudgetedMethod {
@@ -212,11 +216,20 @@ std::vector<HeldOutRow> compare_held_out(std::span<const SampleRecord> records,
 /// @param rows  of finalists at one budget, the least loss first; not empty
 size_t best_by_score(std::span<const HeldOutRow> rows);
 
+/// A comparison that could not be made.
+struct LeftOut {
+  std::string method;
+  std::string reason;  ///< "needs cost curves of layers: run layer-budget --measure kl"
+};
+
+struct Contenders {
+  std::vector<Method> methods;
+  std::vector<LeftOut> left_out;  ///< for lack of facts
+};
+
 /// What runs on held-out prompts: the chosen point first; then the paper's method, the starts, the
-/// controls, and the chosen point with one value set back to the paper's. Those that the profile
-/// lacks facts for are left out.
-std::vector<Method> contenders(const SearchSpace& space, const Choice& best,
-                               const ProfileFacts& facts);
+/// controls, and the chosen point with one value set back to the paper's.
+Contenders contenders(const SearchSpace& space, const Choice& best, const ProfileFacts& facts);
 
 /// The choice at one budget, and what it ran against.
 struct TunedBudget {
@@ -225,6 +238,7 @@ struct TunedBudget {
   Choice chosen = {};                      ///< the finalist with the best score
   std::vector<HeldOutRow> finalists = {};  ///< on the tuning prompts, as `search` lists them
   std::vector<Method> contenders = {};     ///< the chosen one first
+  std::vector<LeftOut> left_out = {};      ///< for lack of facts, or of tokens
 };
 
 /// What the search in one space found.
