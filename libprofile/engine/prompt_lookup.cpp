@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kMostSuffix = 8;
 /// A guess from one token alone is mostly wrong, and each row of it costs.
 constexpr int64_t kFewTokens = 4;
-/// Tokens of a pass: a row costs about a twentieth of a pass, and attention of one KV head still is
-/// one task, cut as in a step.
+/// Tokens of a pass: each adds about a tenth of a step, and attention of a KV head over them is cut
+/// as for one.
 constexpr int64_t kMostFed = 16;
 
 /// How many of the last tokens of a and b are the same, up to kMostSuffix.
