@@ -16,8 +16,8 @@ void let_waiting_threads_sleep(int, char** argv, char** environment) {
     if (setting.starts_with("OMP_WAIT_POLICY=") || setting.starts_with("GOMP_SPINCOUNT=")) return;
     changed.push_back(*entry);
   }
-  char policy[] = "OMP_WAIT_POLICY=passive";
-  changed.insert(changed.end(), {policy, nullptr});
+  char policy[] = "OMP_WAIT_POLICY=passive", spins[] = "GOMP_SPINCOUNT=1000";
+  changed.insert(changed.end(), {policy, spins, nullptr});
   char program[PATH_MAX] = {};  // not the link itself: its name would become that of the process
   if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0) return;
   execve(program, argv, changed.data());

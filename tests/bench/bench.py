@@ -41,6 +41,7 @@ def set_environment(threads):
                       HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TQDM_DISABLE="1",
                       TRANSFORMERS_VERBOSITY="error")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def describe_machine(flags):

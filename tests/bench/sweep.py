@@ -149,6 +149,7 @@ def main():
     os.environ.update(OMP_NUM_THREADS=str(flags.threads), HF_HUB_DISABLE_PROGRESS_BARS="1",
                       TQDM_DISABLE="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import transformers
 
     transformers.logging.set_verbosity_error()
