@@ -28,7 +28,8 @@ Budgets split(const ErrorCurves& curves, int64_t tokens, int64_t budget) {
 }
 
 TEST(LayerErrorCurve, AnEntryGoesWhereItTakesMostErrorAway) {
-  // Per entry: layer 0 0.03 up to 20 and 0.005 up to 40, layer 1 0.01 and 0.008; then 0.001 or less.
+  // Per entry: layer 0 0.03 up to 20 and 0.005 up to 40, layer 1 0.01 and 0.008; then 0.001 or
+  // less.
   const ErrorCurves curves{{10, 20, 40}, {{.5, .2, .1}, {.4, .3, .14}}};
   EXPECT_EQ(split(curves, 1000, 15), (Budgets{20, 10}));
   EXPECT_EQ(split(curves, 1000, 20), (Budgets{20, 20}));
@@ -58,9 +59,10 @@ TEST(LayerErrorCurve, CurvesAreMeansOverDatasetsAtTheBudgetsTheyShare) {
 
 TEST(LayerErrorCurve, NeedsTheCurves) {
   const auto request = test::request_of(2, 2, 100, 20);
-  EXPECT_EQ(test::error_text(Kind::config,
-                             [&] { find_allocator("layer_error_curve").make({})->allocate(request); }),
-            "layer_error_curve needs the curves of a profile: run layer-budget --measure error");
+  EXPECT_EQ(
+      test::error_text(Kind::config,
+                       [&] { find_allocator("layer_error_curve").make({})->allocate(request); }),
+      "layer_error_curve needs the curves of a profile: run layer-budget --measure error");
 }
 
 }  // namespace
