@@ -9,6 +9,7 @@
 
 #include "kvcal/compress/allocator.hpp"
 #include "support/error_text.hpp"
+#include "support/field_contract.hpp"
 #include "support/random_layer.hpp"
 
 namespace kvcal {
@@ -108,17 +109,7 @@ TEST_P(AllocatorContract, RefusesABudgetBelowItsMinimum) {
 }
 
 TEST_P(AllocatorContract, AFieldThatAnotherMakesMeaninglessNamesItAndItsValues) {
-  const auto fields = GetParam()->fields();
-  for (const auto& field : fields) {
-    const auto& [name, values] = field.unless;
-    if (name.empty()) continue;
-    const auto other = std::find_if(fields.begin(), fields.end(),
-                                    [&](const FieldInfo& info) { return info.name == name; });
-    ASSERT_NE(other, fields.end()) << field.name << " unless " << name;
-    for (const auto& value : values) {
-      EXPECT_NO_THROW(GetParam()->make({{name, {value, "test"}}})) << name << " = " << value;
-    }
-  }
+  test::expect_sound_conditions(*GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AllocatorContract,
