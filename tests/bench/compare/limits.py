@@ -3,13 +3,13 @@
 
 A decode step of one sequence reads all weights and all entries once; how long that takes at the
 speed of a plain read of 512 MiB is its limit. The linear layers of a prefill are held against
-at::linear, [4096, 576] x [576, 1536]: a prompt of 512 tokens, where attention is a twelfth of the
-work, all of it charged to the linear layers.
+at::linear, [4096, 576] x [576, 1536]: what grows with the tokens of a prompt of 512, norms and
+rotation among it. What grows with their square, attention, is taken out by a prompt twice as long.
 """
 
 from harness import at_least, at_most, share
 
-SHORT, LONG, MANY = 512, 4096, 40
+SHORT, DOUBLE, LONG, MANY = 512, 1024, 4096, 40
 BF16_BYTES = 2
 
 
@@ -34,13 +34,15 @@ def step_bytes(config):
 
 def measure(bench):
     machine = bench.kernels("machine_bench", ".")
-    model = bench.kernels("model_bench", f"prefill_tokens/tokens:{SHORT}/bf16:1|"
+    model = bench.kernels("model_bench", f"prefill_tokens/tokens:({SHORT}|{DOUBLE})/bf16:1|"
                           f"decode_step/sequences:(1|{MANY})/bf16:1/prompt:{LONG}")
     seconds = lambda name: model[f"{name}/real_time"]["real_time"] / 1000
+    prefill = lambda tokens: seconds(f"prefill_tokens/tokens:{tokens}/bf16:1")
     return {
         "read": machine["read_memory/real_time"]["bytes_per_second"],
         "linear": machine["linear_bf16/real_time"]["flops"],
-        "prefill": seconds(f"prefill_tokens/tokens:{SHORT}/bf16:1"),
+        # a n + b n^2 at n and 2 n, solved for a n
+        "prefill": 2 * prefill(SHORT) - prefill(DOUBLE) / 2,
         "one": seconds(f"decode_step/sequences:1/bf16:1/prompt:{LONG}"),
         "many": seconds(f"decode_step/sequences:{MANY}/bf16:1/prompt:{LONG}"),
     }
