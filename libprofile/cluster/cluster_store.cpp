@@ -143,6 +143,9 @@ std::string ClusterStore::set_bytes(const std::string& key, const std::string& b
   for (size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
     set(fmt::format("{}/{}", key, pieces++), bytes.substr(begin, kPieceBytes));
   }
+  // Writes are not answered, reads of the same connection come after them: who has the receipt
+  // finds all pieces.
+  impl_->ask([&](c10d::Store& store) { return store.check({key}); });
   return std::to_string(pieces);
 }
 
