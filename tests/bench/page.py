@@ -15,7 +15,7 @@ STYLE = """
     --bad: #ff7b6b; } }
 body { margin: 0 auto; max-width: 72rem; padding: 2rem 1rem 4rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; }
-p, small, thead { color: var(--quiet); } p { max-width: 46rem; white-space: pre-line; }
+p, small, thead { color: var(--quiet); } p { max-width: 46rem; }
 h2 { margin: 2.5rem 0 0.3rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.35rem 0.9rem 0.35rem 0; text-align: left; border-bottom: 1px solid var(--line); }
@@ -67,7 +67,8 @@ def table_row(row):
 def section(title, about, rows):
     head = "".join(f'<th{" class=number" * (heading in NUMBERS)}>{heading}</th>' for heading in HEADINGS)
     body = "\n".join(map(table_row, rows))
-    return (f"<h2>{html.escape(title)}</h2>\n<p>{html.escape(about)}</p>\n<div class=scroll><table>"
+    paragraphs = "".join(f"<p>{html.escape(text)}</p>" for text in about.split("\n\n"))
+    return (f"<h2>{html.escape(title)}</h2>\n{paragraphs}\n<div class=scroll><table>"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>")
 
 
