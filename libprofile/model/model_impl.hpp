@@ -78,6 +78,11 @@ struct Model::Impl {
                          const BeforeAttention& before) const;
   at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                                 std::span<const Feed> feeds, const BeforeAttention& before) const;
+  /// Checks what is fed to one sequence at least; [all new tokens, hidden].
+  at::Tensor embed_each(std::span<const Feed> feeds) const;
+  /// @param hidden  [all new tokens, hidden], turned in place
+  void through_layer_together(int64_t layer, at::Tensor& hidden, const RopeTable& rope,
+                              std::span<const Feed> feeds, const BeforeAttention& before) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, std::span<const Feed> feeds,

@@ -43,21 +43,33 @@ at::Tensor Model::Impl::attention_together(int64_t layer, const at::Tensor& norm
   return project_rows(output, weights_of.output, weights_of.output_bias);
 }
 
-at::Tensor Model::forward_together(std::span<const Feed> feeds,
-                                   const BeforeAttention& before) const {
-  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+at::Tensor Model::Impl::embed_each(std::span<const Feed> feeds) const {
   require(!feeds.empty(), Kind::internal, "no sequence to feed, need at least 1");
   std::vector<int64_t> ids;
   for (const auto& feed : feeds) {
-    impl_->check(feed.ids, *feed.cache);
+    check(feed.ids, *feed.cache);
     ids.insert(ids.end(), feed.ids.begin(), feed.ids.end());
   }
-  const auto embedded = impl_->embed(ids);  // [all new tokens, hidden]
-  const auto rope = impl_->rope_at(feeds, embedded.options());
-  const auto attention = [&](int64_t layer, const at::Tensor& normed) {
-    return impl_->attention_together(layer, normed, rope, feeds, before);
+  return embed(ids);
+}
+
+void Model::Impl::through_layer_together(int64_t layer, at::Tensor& hidden, const RopeTable& rope,
+                                         std::span<const Feed> feeds,
+                                         const BeforeAttention& before) const {
+  const auto attention = [&](int64_t at, const at::Tensor& normed) {
+    return attention_together(at, normed, rope, feeds, before);
   };
-  const auto hidden = impl_->through_layers(embedded, attention, project_rows);
+  through_layer(layer, hidden, attention, project_rows);
+}
+
+at::Tensor Model::forward_together(std::span<const Feed> feeds,
+                                   const BeforeAttention& before) const {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;
+  auto hidden = impl_->embed_each(feeds);
+  const auto rope = impl_->rope_at(feeds, hidden.options());
+  for (int64_t layer = 0; layer < config().layers; ++layer) {
+    impl_->through_layer_together(layer, hidden, rope, feeds, before);
+  }
   for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
   return rms_norm(hidden, impl_->weights.final_norm, config().norm_eps);
 }

@@ -107,43 +107,49 @@ void merge_costs(std::optional<UnitCosts>& into, const std::optional<UnitCosts>&
   into->count += next->count;
 }
 
-/// Budgets that all curves have; those of a dataset without one do not count.
-std::vector<int64_t> common_tokens(const std::map<std::string, LayerErrors>& by_dataset) {
-  std::optional<std::vector<int64_t>> common;
+/// Those that were measured at several budgets.
+std::vector<const LayerErrors*> with_curves(const std::map<std::string, LayerErrors>& by_dataset) {
+  std::vector<const LayerErrors*> found;
   for (const auto& [dataset, errors] : by_dataset) {
-    const auto& own = errors.curve_tokens;
-    if (own.empty() || errors.count == 0) continue;
-    if (!common) common = own;
-    std::erase_if(*common, [&](int64_t tokens) {
+    if (!errors.curve_tokens.empty() && errors.count > 0) found.push_back(&errors);
+  }
+  return found;
+}
+
+/// Budgets that all of them have.
+std::vector<int64_t> common_tokens(std::span<const LayerErrors* const> datasets) {
+  if (datasets.empty()) return {};
+  auto common = datasets.front()->curve_tokens;
+  for (const auto* errors : datasets) {
+    const auto& own = errors->curve_tokens;
+    std::erase_if(common, [&](int64_t tokens) {
       return std::find(own.begin(), own.end(), tokens) == own.end();
     });
   }
-  return common.value_or(std::vector<int64_t>());
+  return common;
 }
 
 /// Mean over datasets of the mean error of a decode step; none where they have no budget in common.
 std::optional<ErrorCurves> error_curves_of(const std::map<std::string, LayerErrors>& by_dataset,
                                            int64_t layers) {
-  ErrorCurves curves{common_tokens(by_dataset), {}};
+  const auto datasets = with_curves(by_dataset);
+  ErrorCurves curves{common_tokens(datasets), {}};
   const size_t points = curves.tokens.size();
   if (points == 0) return std::nullopt;
   curves.errors.assign(static_cast<size_t>(layers), std::vector<double>(points, 0));
-  double datasets = 0;
-  for (const auto& [dataset, errors] : by_dataset) {
-    const auto& own = errors.curve_tokens;
-    if (own.empty() || errors.count == 0) continue;
-    ++datasets;
+  for (const auto* errors : datasets) {
+    const auto& own = errors->curve_tokens;
     for (size_t point = 0; point < points; ++point) {
       const auto found = std::find(own.begin(), own.end(), curves.tokens[point]);
       const auto column = static_cast<size_t>(found - own.begin());
       for (size_t layer = 0; layer < curves.errors.size(); ++layer) {
         curves.errors[layer][point] +=
-            errors.curve[layer * own.size() + column] / static_cast<double>(errors.count);
+            errors->curve[layer * own.size() + column] / static_cast<double>(errors->count);
       }
     }
   }
   for (auto& layer : curves.errors) {
-    for (double& error : layer) error /= datasets;
+    for (double& error : layer) error /= static_cast<double>(datasets.size());
   }
   return curves;
 }

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness import set_environment
 from prompts import ROOT
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "compare").glob("*.py"))
@@ -33,15 +34,6 @@ def parse_flags():
         if name not in NAMES:
             parser.error(f"no comparison '{name}', need one of {', '.join(NAMES)}")
     return flags
-
-
-def set_environment(threads):
-    """As the programs do by themselves; libgomp reads it when torch is loaded, children inherit it."""
-    os.environ.update(OMP_NUM_THREADS=str(threads), RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false",
-                      HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TQDM_DISABLE="1",
-                      TRANSFORMERS_VERBOSITY="error")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def describe_machine(flags):

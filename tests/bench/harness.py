@@ -3,6 +3,7 @@
 
 import functools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import prompts
+
+
+def set_environment(threads):
+    """As the programs do by themselves; libgomp reads it when torch is loaded, children inherit it."""
+    os.environ.update(OMP_NUM_THREADS=str(threads), RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false",
+                      HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TQDM_DISABLE="1",
+                      TRANSFORMERS_VERBOSITY="error")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 class Skip(Exception):

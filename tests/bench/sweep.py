@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import Skip, finish
+from harness import Skip, finish, set_environment
 from prompts import MAX_NEW_TOKENS, ROOT, ids_of, write_prompt
 
 # method of kv-eval: press of kvpress
@@ -145,11 +145,7 @@ def print_table(runs, memory, configurations):
 
 def main():
     flags = parse_flags()
-    # As kv-eval does by itself: libgomp reads this when torch is loaded, and kv-eval inherits it.
-    os.environ.update(OMP_NUM_THREADS=str(flags.threads), HF_HUB_DISABLE_PROGRESS_BARS="1",
-                      TQDM_DISABLE="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    set_environment(flags.threads)
     import transformers
 
     transformers.logging.set_verbosity_error()

@@ -11,6 +11,16 @@
 namespace kvcal {
 namespace {
 
+/// Two KV heads with five entries of 8 numbers each in the prefix.
+CacheLayer five_entries_and_tail(std::mt19937& random, int64_t tail) {
+  CacheLayer cache;
+  cache.prefix = {test::normal(random, {10, 8}), test::normal(random, {10, 8}), at::Tensor(),
+                  at::tensor({int64_t{0}, int64_t{5}, int64_t{10}})};
+  cache.tail_keys = test::normal(random, {2, tail, 8});
+  cache.tail_values = test::normal(random, {2, tail, 8});
+  return cache;
+}
+
 TEST(WindowAttention, EachRowSeesThePastAndTheWindowUpToItself) {
   // Equal logits: row 0 sees 2 of 3 tokens, row 1 all of them.
   const auto rows = window_attention(at::zeros({1, 2, 1}), at::zeros({1, 3, 1}), 1.0);
@@ -58,11 +68,7 @@ TEST(AttentionRows, IsTheWeightOfEachEntryForTheNewestQuery) {
 
 TEST(AttentionRows, TimesValuesIsRaggedAttention) {
   std::mt19937 random(11);
-  CacheLayer cache;
-  cache.prefix = {test::normal(random, {10, 8}), test::normal(random, {10, 8}), at::Tensor(),
-                  at::tensor({int64_t{0}, int64_t{5}, int64_t{10}})};
-  cache.tail_keys = test::normal(random, {2, 3, 8});
-  cache.tail_values = test::normal(random, {2, 3, 8});
+  const auto cache = five_entries_and_tail(random, 3);
   const auto query = test::normal(random, {6, 8});
   const auto row = newest_row(query, cache, 0.3);  // [heads, 8]
   const auto values = at::cat({cache.prefix.values.view({2, 5, 8}), cache.tail_values}, 1);
@@ -73,11 +79,7 @@ TEST(AttentionRows, TimesValuesIsRaggedAttention) {
 
 TEST(AttentionRows, SeveralAtOnceAreTheSameBitsAsEachWhenItWasTheNewest) {
   std::mt19937 random(12);
-  CacheLayer cache;
-  cache.prefix = {test::normal(random, {10, 8}), test::normal(random, {10, 8}), at::Tensor(),
-                  at::tensor({int64_t{0}, int64_t{5}, int64_t{10}})};
-  cache.tail_keys = test::normal(random, {2, 6, 8});
-  cache.tail_values = test::normal(random, {2, 6, 8});
+  const auto cache = five_entries_and_tail(random, 6);
   const auto queries = test::normal(random, {6, 4, 8});  // of tail tokens 2 .. 5
   const std::vector<int64_t> wanted{0, 3};
   const auto rows = attention_rows(queries, wanted, cache, 0.3);

@@ -25,30 +25,26 @@ at::Tensor causal_attention(const at::Tensor& given_queries, const at::Tensor& g
   const auto queries = in_words(given_queries), keys = in_words(given_keys);
   const auto values = in_words(given_values);
   const int64_t heads = queries.size(0), fresh = queries.size(1), head_dim = queries.size(2);
-  const int64_t seen = keys.size(1), group = heads / keys.size(0);
-  const bool is_bf16 = queries.scalar_type() == at::kBFloat16;
+  const int64_t group = heads / keys.size(0);
+  const auto attend =
+      queries.scalar_type() == at::kBFloat16 ? attend_causal_bf16 : attend_causal_f32;
   const auto packed_keys = PackedBlocks::of_keys(keys);
   const auto packed_values = PackedBlocks::of_values(values);
-  const WordRows query_rows(queries);
-  const int64_t head_words = head_dim * queries.itemsize() / 4;
+  const QueryBlocks query_blocks(queries, keys.size(1), scale);
+  const int64_t blocks = query_blocks.blocks();
   auto output = at::empty({fresh, heads, head_dim}, queries.options());
-  const int64_t blocks = divide_up(fresh, kCausalRows);
   // Head by head, so that each thread gets as many long rows as short ones.
   parallel_tasks(heads * blocks, [&](int64_t task) {
-    const int64_t head = task / blocks, first = task % blocks * kCausalRows;
-    const int64_t count = std::min(kCausalRows, fresh - first);
-    const auto words = pack_queries(query_rows, head, first, count, head_words);
+    const int64_t head = task / blocks, block = task % blocks;
+    auto [words, rows] = query_blocks.pack(head, block);
     auto attended = at::empty({kCausalRows, head_dim}, at::kFloat);
-    CausalRows rows;
-    rows.queries = words.data();
-    rows.count = count;
-    rows.first_visible = seen - fresh + first + 1;
-    rows.scale = static_cast<float>(scale);
     rows.output = attended.mutable_data_ptr<float>();
     const PackedEntries entries{packed_keys.of_head(head / group),
                                 packed_values.of_head(head / group), head_dim};
-    is_bf16 ? attend_causal_bf16(entries, rows) : attend_causal_f32(entries, rows);
-    output.narrow(0, first, count).select(1, head).copy_(attended.narrow(0, 0, count));
+    attend(entries, rows);
+    output.narrow(0, block * kCausalRows, rows.count)
+        .select(1, head)
+        .copy_(attended.narrow(0, 0, rows.count));
   });
   return output.flatten(1);
 }

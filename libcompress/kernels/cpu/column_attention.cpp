@@ -16,58 +16,45 @@ namespace {
 /// Parts of all heads together: enough for many cores, few enough to be held at once.
 constexpr int64_t kColumnTasks = 32;
 
-/// A chunk's query rows in blocks, dealt to parts.
+/// A chunk's blocks of query rows, dealt to parts.
 class ColumnChunk {
  public:
   ColumnChunk(const at::Tensor& queries, const at::Tensor& keys, double scale)
-      : queries_(in_words(queries)),
-        keys_(in_words(keys)),
-        packed_(PackedBlocks::of_keys(keys_)),
-        scale_(static_cast<float>(scale)),
-        row_blocks_(divide_up(fresh(), kCausalRows)),
-        parts_(std::min(row_blocks_, divide_up(kColumnTasks, heads()))) {}
+      : is_bf16_(queries.scalar_type() == at::kBFloat16),
+        heads_(queries.size(0)),
+        group_(heads_ / keys.size(0)),
+        head_dim_(queries.size(2)),
+        keys_(PackedBlocks::of_keys(in_words(keys))),
+        queries_(in_words(queries), keys.size(1), scale),
+        parts_(std::min(queries_.blocks(), divide_up(kColumnTasks, heads_))) {}
 
   int64_t parts() const { return parts_; }
   /// Zeros, [heads, parts, columns of whole blocks] f32.
   at::Tensor of_parts() const {
-    return at::zeros({heads(), parts_, packed_.blocks() * kCausalKeys}, at::kFloat);
+    return at::zeros({heads_, parts_, keys_.blocks() * kCausalKeys}, at::kFloat);
   }
 
-  /// @param columns_of  (head * parts + part, first row of the chunk) -> Columns
+  /// @param columns_of  (head * parts + part, block of rows) -> Columns
   template <class ColumnsOf>
   void take(const ColumnsOf& columns_of) const {
-    const bool is_bf16 = queries_.scalar_type() == at::kBFloat16;
-    const auto take_columns = is_bf16 ? take_columns_bf16 : take_columns_f32;
-    parallel_tasks(heads() * parts_, [&](int64_t task) {
-      const int64_t head = task / parts_, kv_head = head / (heads() / keys_.size(0));
-      const PackedEntries entries{packed_.of_head(kv_head), nullptr, queries_.size(2)};
-      const auto room = at::empty({column_room(packed_.blocks())}, at::kFloat);
-      for (int64_t block = task % parts_; block < row_blocks_; block += parts_) {
-        const int64_t first = block * kCausalRows;
-        const auto words = words_of(head, first);
-        CausalRows rows;
-        rows.queries = words.data();
-        rows.count = rows_from(first);
-        rows.first_visible = keys_.size(1) - fresh() + first + 1;
-        rows.scale = scale_;
-        take_columns(entries, rows, room.mutable_data_ptr<float>(), columns_of(task, first));
+    const auto take_columns = is_bf16_ ? take_columns_bf16 : take_columns_f32;
+    parallel_tasks(heads_ * parts_, [&](int64_t task) {
+      const int64_t head = task / parts_;
+      const PackedEntries entries{keys_.of_head(head / group_), nullptr, head_dim_};
+      const auto room = at::empty({column_room(keys_.blocks())}, at::kFloat);
+      for (int64_t block = task % parts_; block < queries_.blocks(); block += parts_) {
+        const auto packed = queries_.pack(head, block);
+        take_columns(entries, packed.rows, room.mutable_data_ptr<float>(), columns_of(task, block));
       }
     });
   }
 
  private:
-  int64_t heads() const { return queries_.size(0); }
-  int64_t fresh() const { return queries_.size(1); }
-  int64_t rows_from(int64_t first) const { return std::min(kCausalRows, fresh() - first); }
-  std::vector<uint32_t> words_of(int64_t head, int64_t first) const {
-    const auto head_words = queries_.size(2) * static_cast<int64_t>(queries_.itemsize()) / 4;
-    return pack_queries(WordRows(queries_), head, first, rows_from(first), head_words);
-  }
-
-  at::Tensor queries_, keys_;  // [heads, new, head_dim], [kv_heads, seen, head_dim]
-  PackedBlocks packed_;
-  float scale_;
-  int64_t row_blocks_, parts_;
+  bool is_bf16_;
+  int64_t heads_, group_, head_dim_;
+  PackedBlocks keys_;
+  QueryBlocks queries_;
+  int64_t parts_;
 };
 
 float* row_of(const at::Tensor& of_parts, int64_t task) {
@@ -104,12 +91,12 @@ ColumnMaxima column_maxima(const at::Tensor& queries, const at::Tensor& keys, do
   const auto weights = is_weighted ? row_weights.to(at::kFloat).contiguous() : at::Tensor();
   const auto maxima = chunk.of_parts();
   const auto weighted = is_weighted ? chunk.of_parts() : at::Tensor();
-  chunk.take([&](int64_t task, int64_t first) {
+  chunk.take([&](int64_t task, int64_t block) {
     Columns columns;
     columns.maxima = row_of(maxima, task);
     if (is_weighted) {
       columns.weighted_maxima = row_of(weighted, task);
-      columns.row_weights = weights.const_data_ptr<float>() + first;
+      columns.row_weights = weights.const_data_ptr<float>() + block * kCausalRows;
     }
     return columns;
   });

@@ -55,13 +55,27 @@ at::Tensor in_words(const at::Tensor& tensor) {
   return is_whole ? tensor : tensor.clone(at::MemoryFormat::Contiguous);
 }
 
-std::vector<uint32_t> pack_queries(const WordRows& queries, int64_t head, int64_t first,
-                                   int64_t count, int64_t head_words) {
-  std::vector<uint32_t> words(static_cast<size_t>(kCausalRows * head_words));
-  for (int64_t r = 0; r < count; ++r) {
-    std::copy_n(queries.row(head, first + r), head_words, words.begin() + r * head_words);
+QueryBlocks::QueryBlocks(const at::Tensor& queries, int64_t seen, double scale)
+    : queries_(queries), past_(seen - queries.size(1)), scale_(static_cast<float>(scale)) {}
+
+int64_t QueryBlocks::blocks() const {
+  return divide_up(queries_.size(1), kCausalRows);
+}
+
+PackedRows QueryBlocks::pack(int64_t head, int64_t block) const {
+  const WordRows from(queries_);
+  const int64_t head_words = queries_.size(2) * static_cast<int64_t>(queries_.itemsize()) / 4;
+  const int64_t first = block * kCausalRows;
+  PackedRows packed;
+  packed.words.resize(static_cast<size_t>(kCausalRows * head_words));
+  packed.rows.queries = packed.words.data();
+  packed.rows.count = std::min(kCausalRows, queries_.size(1) - first);
+  packed.rows.first_visible = past_ + first + 1;
+  packed.rows.scale = scale_;
+  for (int64_t r = 0; r < packed.rows.count; ++r) {
+    std::copy_n(from.row(head, first + r), head_words, packed.words.begin() + r * head_words);
   }
-  return words;
+  return packed;
 }
 
 PackedBlocks::PackedBlocks(const at::Tensor& entries)

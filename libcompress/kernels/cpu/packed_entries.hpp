@@ -29,11 +29,27 @@ struct WordRows {
   }
 };
 
-/// A block of query rows of one head, packed.
-/// @param queries  [heads, new, head_dim]
-/// @return  [kCausalRows, head words], zeros behind `count` rows
-std::vector<uint32_t> pack_queries(const WordRows& queries, int64_t head, int64_t first,
-                                   int64_t count, int64_t head_words);
+/// A block of query rows of one head; `rows` reads `words` and lacks its output.
+struct PackedRows {
+  std::vector<uint32_t> words;  // [kCausalRows, head words], zeros behind the last row
+  CausalRows rows;
+};
+
+/// The last tokens of a sequence as blocks of query rows.
+class QueryBlocks {
+ public:
+  /// @param queries  [heads, new, head_dim], in_words()
+  /// @param seen     tokens of the sequence, the new ones among them
+  QueryBlocks(const at::Tensor& queries, int64_t seen, double scale);
+
+  int64_t blocks() const;  ///< of a head
+  PackedRows pack(int64_t head, int64_t block) const;
+
+ private:
+  at::Tensor queries_;
+  int64_t past_;  // tokens before the new ones
+  float scale_;
+};
 
 /// Keys, or values, of all KV heads in blocks of kCausalKeys entries; zeros behind the last.
 class PackedBlocks {

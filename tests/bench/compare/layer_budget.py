@@ -6,7 +6,8 @@ pool 5), answer with the full cache, and at each step attend with the same queri
 error = ||(o_kept - o_full) W_o|| / ||o_full W_o||. The loop does it for two prompts of 2,000
 tokens, its model already loaded; ours is timed as a command, with start and reading of the model.
 That both measure the same shows in the layers with the largest errors. As it comes, the command
-measures a curve of six budgets in the same pass; the loop is run once for each, as scripts are.
+measures a curve of six budgets in the same pass; a script is run once for each, so its time is taken
+six times.
 """
 
 import json
