@@ -12,9 +12,9 @@
 #include <limits>
 
 #include "kernels/backend.hpp"
-#include "kernels/cpu/parallel.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal {
 namespace {
@@ -66,7 +66,7 @@ void for_each_head(const at::Tensor& queries, const at::Tensor& keys, double sca
     for_each_block(rows, entries[head / group],
                    [&](int64_t first, at::Tensor& block) { use(head, first, block); });
   };
-  if (queries.is_cpu()) return cpu::parallel_tasks(heads, task);
+  if (queries.is_cpu()) return parallel_tasks(heads, task);
   for (int64_t head = 0; head < heads; ++head) task(head);
 }
 

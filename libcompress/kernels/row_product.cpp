@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "kernels/cpu/bf16_product.hpp"
-#include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/vectors.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal {
 namespace {
@@ -36,7 +36,7 @@ void check_product(const at::Tensor& x, const at::Tensor& weight) {
 
 /// [rows, width rounded up to kLanes] f32
 at::Tensor padded_rows(const at::Tensor& x) {
-  const int64_t width = x.size(1), padded = cpu::divide_up(width, cpu::kLanes) * cpu::kLanes;
+  const int64_t width = x.size(1), padded = divide_up(width, cpu::kLanes) * cpu::kLanes;
   const auto wide = x.to(at::kFloat);
   return (padded == width ? wide : at::constant_pad_nd(wide, {0, padded - width})).contiguous();
 }
@@ -44,7 +44,7 @@ at::Tensor padded_rows(const at::Tensor& x) {
 /// As pack_bf16_rows leaves it.
 at::Tensor packed_bf16_rows(const at::Tensor& x) {
   const int64_t count = x.size(0), width = x.size(1);
-  const int64_t padded = cpu::divide_up(width, cpu::kBf16Lanes) * cpu::kBf16Lanes;
+  const int64_t padded = divide_up(width, cpu::kBf16Lanes) * cpu::kBf16Lanes;
   const auto rows = x.contiguous();
   if (count == 1 && padded == width) return rows;
   auto packed = at::empty({count, padded}, x.options());
@@ -71,8 +71,8 @@ void for_blocks(const at::Tensor& x, const at::Tensor& weight, const Multiply& m
   const int64_t task_rows = rows_of_task(x.size(1) * static_cast<int64_t>(x.itemsize()));
   const int64_t work = std::max<int64_t>(1, std::min(rows, task_rows) * x.size(1));
   const int64_t task_outputs = std::max(kTaskRows, kTaskWork / work / kTaskRows * kTaskRows);
-  const int64_t row_blocks = cpu::divide_up(rows, task_rows);
-  cpu::parallel_tasks(row_blocks * cpu::divide_up(outputs, task_outputs), [&](int64_t task) {
+  const int64_t row_blocks = divide_up(rows, task_rows);
+  parallel_tasks(row_blocks * divide_up(outputs, task_outputs), [&](int64_t task) {
     const int64_t row = task % row_blocks * task_rows;
     const int64_t output = task / row_blocks * task_outputs;
     multiply(Block{row, std::min(task_rows, rows - row), output,

@@ -5,9 +5,9 @@
 
 #include <limits>
 
-#include "kernels/cpu/parallel.hpp"
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal {
 namespace {
@@ -76,7 +76,7 @@ std::vector<at::Tensor> attention_rows(const at::Tensor& queries, std::span<cons
     }
   };
   if (queries.is_cpu()) {
-    cpu::parallel_tasks(kv_heads, attend);
+    parallel_tasks(kv_heads, attend);
   } else {
     for (int64_t k = 0; k < kv_heads; ++k) attend(k);
   }

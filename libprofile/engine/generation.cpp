@@ -17,7 +17,7 @@ bool is_stop(int64_t id, const StopRule& stop) {
 int64_t greedy_choice(const at::Tensor& logits) {
   const auto row = logits.reshape({-1}).to(at::kCPU).contiguous();  // [vocab]
   const float* begin = row.const_data_ptr<float>();
-  return std::max_element(begin, begin + row.numel()) - begin;
+  return std::find(begin, begin + row.numel(), row.amax().item<float>()) - begin;
 }
 
 /// The choice after `generated` tokens: the first ones may not be stop tokens.

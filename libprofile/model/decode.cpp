@@ -50,21 +50,27 @@ at::Tensor Model::Impl::decode_attention(int64_t layer, const at::Tensor& normed
   return project_rows(output, weights_of.output, weights_of.output_bias);
 }
 
-at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const {
+at::Tensor Model::Impl::through_decode(std::span<const DecodeRow> rows, std::span<const Feed> feeds,
+                                       LayerObserver* observer) const {
   std::vector<int64_t> ids;
-  std::vector<Feed> feeds;
-  for (const auto& row : rows) {
-    ids.push_back(row.id);
-    feeds.push_back({{&row.id, 1}, row.cache});
-  }
+  for (const auto& row : rows) ids.push_back(row.id);
   const auto embedded = embed(ids);  // [rows, hidden]
   const auto rope = rope_at(feeds, embedded.options());
   const auto attention = [&](int64_t layer, const at::Tensor& normed) {
     return decode_attention(layer, normed, rope, rows, feeds, observer);
   };
   const auto hidden = through_layers(embedded, attention, project_rows);
-  const auto normed = rms_norm(hidden, weights.final_norm, spec.config.norm_eps);
-  auto logits = project_rows_to_f32(normed, weights.lm_head);  // [rows, vocab]
+  return rms_norm(hidden, weights.final_norm, spec.config.norm_eps);
+}
+
+at::Tensor Model::Impl::run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const {
+  std::vector<Feed> feeds;
+  for (const auto& row : rows) feeds.push_back({{&row.id, 1}, row.cache});
+  const auto hidden = in_runs(feeds, [&](const ThreadRun& run) {
+    return through_decode(rows.subspan(run.first, run.count),
+                          std::span(feeds).subspan(run.first, run.count), observer);
+  });
+  auto logits = project_rows_to_f32(hidden, weights.lm_head);  // [rows, vocab]
   check_finite(logits);
   return logits;
 }

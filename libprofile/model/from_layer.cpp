@@ -9,6 +9,30 @@
 #include "model/model_impl.hpp"
 
 namespace kvcal {
+namespace {
+
+/// Of all rows, those of a run of sequences.
+at::Tensor rows_of(const ThreadRun& run, std::span<const Feed> feeds, const at::Tensor& rows) {
+  const auto tokens = [](std::span<const Feed> some) {
+    int64_t count = 0;
+    for (const auto& feed : some) count += static_cast<int64_t>(feed.ids.size());
+    return count;
+  };
+  return rows.narrow(0, tokens(feeds.first(run.first)),
+                     tokens(feeds.subspan(run.first, run.count)));
+}
+
+}  // namespace
+
+at::Tensor Model::Impl::through_rest(int64_t first_layer, const at::Tensor& hidden,
+                                     std::span<const Feed> feeds) const {
+  auto stream = hidden.clone();
+  const auto rope = rope_at(feeds, stream.options());
+  for (int64_t layer = first_layer; layer < spec.config.layers; ++layer) {
+    through_layer_together(layer, stream, rope, feeds, {});
+  }
+  return rms_norm(stream, weights.final_norm, spec.config.norm_eps);
+}
 
 std::vector<at::Tensor> Model::residual_stream(std::span<const Feed> feeds) const {
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
@@ -36,12 +60,10 @@ at::Tensor Model::forward_from(int64_t layer, const at::Tensor& hidden,
   require(layer >= 0 && layer < config().layers && hidden.size(0) == tokens, Kind::internal,
           "{} rows of {} tokens enter layer {} of {}", hidden.size(0), tokens, layer,
           config().layers);
-  auto stream = hidden.clone();
-  const auto rope = impl_->rope_at(feeds, stream.options());
-  for (; layer < config().layers; ++layer) {
-    impl_->through_layer_together(layer, stream, rope, feeds, {});
-  }
-  return rms_norm(stream, impl_->weights.final_norm, config().norm_eps);
+  return impl_->in_runs(feeds, [&](const ThreadRun& run) {
+    return impl_->through_rest(layer, rows_of(run, feeds, hidden),
+                               feeds.subspan(run.first, run.count));
+  });
 }
 
 }  // namespace kvcal

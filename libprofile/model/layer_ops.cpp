@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kvcal/compress/vector_clones.hpp"
+#include "model/bf16_bits.hpp"
+
 namespace kvcal {
 namespace {
 
@@ -40,20 +43,48 @@ float mean_square(const T* x, int64_t width) {
 }
 
 template <class T>
+void norm_row(const T* in, const T* by, int64_t width, float eps, T* normed) {
+  const float scale = 1 / std::sqrt(mean_square(in, width) + eps);
+  for (int64_t i = 0; i < width; ++i) {
+    const auto shrunk = static_cast<float>(static_cast<T>(static_cast<float>(in[i]) * scale));
+    normed[i] = static_cast<T>(static_cast<float>(by[i]) * shrunk);
+  }
+}
+
+/// The same sums and roundings as of any T.
+KVCAL_CLONES void norm_bf16_row(const uint16_t* in, const uint16_t* by, int64_t width, float eps,
+                                uint16_t* __restrict normed) {
+  float sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = widened(in[i + lane]);
+      sums[lane] += value * value;
+    }
+  }
+  for (; i < width; ++i) sums[0] += widened(in[i]) * widened(in[i]);
+  float sum = 0;
+  for (const float part : sums) sum += part;
+  const float scale = 1 / std::sqrt(sum / static_cast<float>(width) + eps);
+  for (i = 0; i < width; ++i) {
+    normed[i] = rounded(widened(by[i]) * widened(rounded(widened(in[i]) * scale)));
+  }
+}
+
+template <>
+void norm_row(const at::BFloat16* in, const at::BFloat16* by, int64_t width, float eps,
+              at::BFloat16* normed) {
+  norm_bf16_row(&in->x, &by->x, width, eps, &normed->x);
+}
+
+template <class T>
 void norm_rows(const at::Tensor& x, const at::Tensor& weight, float eps, at::Tensor& out) {
   const int64_t width = x.size(-1);
   const T* from = x.const_data_ptr<T>();
   const T* by = weight.const_data_ptr<T>();
   T* to = out.mutable_data_ptr<T>();
-  for_rows(x.numel() / width, width, [&](int64_t r) {
-    const T* in = from + r * width;
-    T* normed = to + r * width;
-    const float scale = 1 / std::sqrt(mean_square(in, width) + eps);
-    for (int64_t i = 0; i < width; ++i) {
-      const auto rounded = static_cast<float>(static_cast<T>(static_cast<float>(in[i]) * scale));
-      normed[i] = static_cast<T>(static_cast<float>(by[i]) * rounded);
-    }
-  });
+  for_rows(x.numel() / width, width,
+           [&](int64_t r) { norm_row(from + r * width, by, width, eps, to + r * width); });
 }
 
 }  // namespace

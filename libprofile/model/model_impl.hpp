@@ -10,6 +10,7 @@
 #include "kvcal/profile/model.hpp"
 #include "model/layer_ops.hpp"
 #include "model/rope.hpp"
+#include "model/thread_runs.hpp"
 #include "model/weights.hpp"
 
 namespace kvcal {
@@ -71,6 +72,13 @@ struct Model::Impl {
   at::Tensor run_layers(const Feed& feed, LayerObserver* observer) const;
   void write_logits(const at::Tensor& hidden, at::Tensor out) const;
 
+  std::vector<ThreadRun> runs_of(std::span<const Feed> feeds) const;
+  /// Feeds runs of sequences on a thread each, where there is enough to feed.
+  /// @param pass  (run) -> [new tokens of its sequences, hidden]
+  /// @return  [all new tokens, hidden]
+  at::Tensor in_runs(std::span<const Feed> feeds,
+                     const std::function<at::Tensor(const ThreadRun&)>& pass) const;
+
   /// Appends the entries of what is fed and attends: what decode steps and forward_together share.
   /// @param before  as for forward_together
   /// @return  [all new tokens, heads, head_dim], sequence after sequence
@@ -78,15 +86,24 @@ struct Model::Impl {
                          const BeforeAttention& before) const;
   at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                                 std::span<const Feed> feeds, const BeforeAttention& before) const;
+  /// [all new tokens, hidden] after the last norm.
+  at::Tensor through_together(std::span<const Feed> feeds, const BeforeAttention& before) const;
   /// Checks what is fed to one sequence at least; [all new tokens, hidden].
   at::Tensor embed_each(std::span<const Feed> feeds) const;
   /// @param hidden  [all new tokens, hidden], turned in place
   void through_layer_together(int64_t layer, at::Tensor& hidden, const RopeTable& rope,
                               std::span<const Feed> feeds, const BeforeAttention& before) const;
 
+  /// forward_from of some of the sequences.
+  at::Tensor through_rest(int64_t first_layer, const at::Tensor& hidden,
+                          std::span<const Feed> feeds) const;
+
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, std::span<const Feed> feeds,
                               LayerObserver* observer) const;
+  /// [rows, hidden] after the last norm.
+  at::Tensor through_decode(std::span<const DecodeRow> rows, std::span<const Feed> feeds,
+                            LayerObserver* observer) const;
   /// One token of each row through all layers; [rows, vocab] f32 logits. Entries are appended to
   /// the caches, not committed.
   at::Tensor run_decode(std::span<const DecodeRow> rows, LayerObserver* observer) const;

@@ -6,10 +6,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <numbers>
 
 #include "kvcal/compress/vector_clones.hpp"
+#include "model/bf16_bits.hpp"
 #include "model/model_spec.hpp"
 
 namespace kvcal {
@@ -43,17 +43,6 @@ void turn_head(T* head, const T* cos, const T* sin, int64_t half) {
     head[half + i] = static_cast<T>(static_cast<float>(product(b, cos[i])) +
                                     static_cast<float>(product(a, sin[i])));
   }
-}
-
-/// bf16 as its bits: the loop becomes vectors, which conversions of at::BFloat16 prevent.
-float widened(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
-
-/// To the nearest, ties to even; NaN stays NaN, as products and sums of bf16 have no payload below.
-uint16_t rounded(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
 KVCAL_CLONES void turn_bf16_head(uint16_t* __restrict first, uint16_t* __restrict second,

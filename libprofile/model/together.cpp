@@ -7,11 +7,19 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "kvcal/compress/parallel.hpp"
 #include "model/layer_ops.hpp"
 #include "model/model_impl.hpp"
 #include "model/projection.hpp"
 
 namespace kvcal {
+namespace {
+
+/// A multiplication with an entry, in multiplications with a weight: entries lie apart, and each is
+/// used by few rows.
+constexpr int64_t kEntryCost = 5;
+
+}  // namespace
 
 at::Tensor Model::Impl::attend_each(int64_t layer, const HeadVectors& vectors,
                                     std::span<const Feed> feeds,
@@ -62,16 +70,55 @@ void Model::Impl::through_layer_together(int64_t layer, at::Tensor& hidden, cons
   through_layer(layer, hidden, attention, project_rows);
 }
 
+std::vector<ThreadRun> Model::Impl::runs_of(std::span<const Feed> feeds) const {
+  // Operators of another device do not wait for each other.
+  const int64_t threads = weights.embedding.is_cpu() ? parallel_threads() : 1;
+  if (threads < 2 || feeds.size() < 2) return {{0, feeds.size()}};
+  const int64_t weight_bytes = weights.bytes();
+  int64_t rows = 0;
+  std::vector<int64_t> costs;
+  for (const auto& feed : feeds) {
+    const auto fresh = static_cast<int64_t>(feed.ids.size());
+    const int64_t read = kEntryCost * spec.config.group() * feed.cache->prefix_bytes();
+    costs.push_back(fresh * (weight_bytes + read));
+    rows += fresh;
+  }
+  return thread_runs(costs, rows, threads);
+}
+
+at::Tensor Model::Impl::in_runs(std::span<const Feed> feeds,
+                                const std::function<at::Tensor(const ThreadRun&)>& pass) const {
+  const auto runs = runs_of(feeds);
+  if (runs.size() == 1) return pass(runs.front());
+  std::vector<at::Tensor> hidden(runs.size());
+  parallel_tasks(static_cast<int64_t>(runs.size()), [&](int64_t run) {
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;  // of this thread
+    const auto i = static_cast<size_t>(run);
+    hidden[i] = pass(runs[i]);
+  });
+  return at::cat(hidden);
+}
+
+at::Tensor Model::Impl::through_together(std::span<const Feed> feeds,
+                                         const BeforeAttention& before) const {
+  auto hidden = embed_each(feeds);
+  const auto rope = rope_at(feeds, hidden.options());
+  for (int64_t layer = 0; layer < spec.config.layers; ++layer) {
+    through_layer_together(layer, hidden, rope, feeds, before);
+  }
+  return rms_norm(hidden, weights.final_norm, spec.config.norm_eps);
+}
+
 at::Tensor Model::forward_together(std::span<const Feed> feeds,
                                    const BeforeAttention& before) const {
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
-  auto hidden = impl_->embed_each(feeds);
-  const auto rope = impl_->rope_at(feeds, hidden.options());
-  for (int64_t layer = 0; layer < config().layers; ++layer) {
-    impl_->through_layer_together(layer, hidden, rope, feeds, before);
-  }
+  const auto hidden =
+      before ? impl_->through_together(feeds, before)  // it sees all sequences
+             : impl_->in_runs(feeds, [&](const ThreadRun& run) {
+                 return impl_->through_together(feeds.subspan(run.first, run.count), {});
+               });
   for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
-  return rms_norm(hidden, impl_->weights.final_norm, config().norm_eps);
+  return hidden;
 }
 
 at::Tensor Model::logits(const at::Tensor& hidden) const {

@@ -91,8 +91,8 @@ KVCAL_TIME(prefill_tokens)
     ->Args({512, 1});
 KVCAL_TIME(decode_step)
     ->ArgNames({"sequences", "bf16", "prompt"})
-    ->ArgsProduct({{1, 40}, {0, 1}, {2048}})
-    ->ArgsProduct({{1, 40}, {1}, {4096}});
+    ->ArgsProduct({{1, 20, 40}, {0, 1}, {2048}})
+    ->ArgsProduct({{1, 20, 40}, {1}, {4096}});
 
 }  // namespace
 }  // namespace kvcal

@@ -47,12 +47,16 @@ struct NextTile {
   Tile<T> keys, values;
   int64_t count = 0;
 
-  KVCAL_INLINE void fetch(int64_t entry) const {
+  /// Of its entries `first` .. first + 3, those that there are.
+  KVCAL_INLINE void fetch_four(int64_t first) const {
     constexpr auto kLineNumbers = static_cast<int64_t>(64 / sizeof(T));
-    if (entry >= count) return;
-    for (int64_t i = 0; i < keys.head_dim; i += kLineNumbers) {
-      __builtin_prefetch(keys[entry] + i);
-      __builtin_prefetch(values[entry] + i);
+    const int64_t end = std::min(first + 4, count);
+    for (int64_t entry = first; entry < end; ++entry) {
+      const T *key = keys[entry], *value = values[entry];
+      for (int64_t i = 0; i < keys.head_dim; i += kLineNumbers) {
+        __builtin_prefetch(key + i);
+        __builtin_prefetch(value + i);
+      }
     }
   }
 };
@@ -87,7 +91,7 @@ KVCAL_INLINE void tile_logits(const float* queries, int64_t padded_dim, const Ti
                               int64_t count, const NextTile<T>& next, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
-    for (int64_t ahead = e; ahead < e + 4; ++ahead) next.fetch(ahead);
+    next.fetch_four(e);
     dots<kRows, 4>(queries, padded_dim, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
@@ -134,12 +138,13 @@ struct Bf16Pair {
 };
 constexpr int64_t kPairLanes = 32;  // bf16 of one vector
 
-template <int kRows, int kKeys>
-KVCAL_AVX512 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& keys,
-                                   float* logits) {
-  const int64_t head_dim = keys.head_dim;
-  __m512 sums[kRows][4] = {};
-  for (int64_t d = 0; d < head_dim; d += kPairLanes) {
+/// Adds the products of kParts parts of kRows query rows and kKeys entries.
+template <int kRows, int kKeys, int kParts>
+KVCAL_AVX512 inline void add_dots(const uint16_t* queries, int64_t head_dim,
+                                  const Bf16Pair* const* keys, int64_t d,
+                                  __m512 (&sums)[kRows][4]) {
+#pragma GCC unroll 4
+  for (int p = 0; p < kParts; ++p, d += kPairLanes) {
     __m512bh q[kRows];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) q[r] = (__m512bh)_mm512_loadu_si512(queries + r * head_dim + d);
@@ -150,6 +155,21 @@ KVCAL_AVX512 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>
       for (int r = 0; r < kRows; ++r) sums[r][e] = _mm512_dpbf16_ps(sums[r][e], q[r], key);
     }
   }
+}
+
+template <int kRows, int kKeys>
+KVCAL_AVX512 inline void pair_dots(const uint16_t* queries, const Tile<Bf16Pair>& tile,
+                                   float* logits) {
+  const int64_t head_dim = tile.head_dim;
+  const Bf16Pair* keys[kKeys];
+#pragma GCC unroll 8
+  for (int e = 0; e < kKeys; ++e) keys[e] = tile[e];
+  __m512 sums[kRows][4] = {};
+  int64_t d = 0;
+  for (; d + 2 * kPairLanes <= head_dim; d += 2 * kPairLanes) {
+    add_dots<kRows, kKeys, 2>(queries, head_dim, keys, d, sums);
+  }
+  if (d < head_dim) add_dots<kRows, kKeys, 1>(queries, head_dim, keys, d, sums);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     F32x16 vectors[4];
@@ -165,7 +185,7 @@ KVCAL_AVX512 inline void tile_logits(const uint16_t* queries, int64_t, const Til
                                      int64_t count, const NextTile<Bf16Pair>& next, float* logits) {
   int64_t e = 0;
   for (; e + 4 <= count; e += 4) {
-    for (int64_t ahead = e; ahead < e + 4; ++ahead) next.fetch(ahead);
+    next.fetch_four(e);
     pair_dots<kRows, 4>(queries, keys.from(e), logits + e);
   }
   for (; e < count; ++e) {
@@ -210,11 +230,10 @@ KVCAL_AVX512 inline void add_parts(const WeightPairs<kRows>& pairs, const Tile<B
 #pragma GCC unroll 4
     for (int p = 0; p < kParts; ++p) {
       float* out = output + r * values.head_dim + d + p * kPairLanes;
-      const auto ordered = [&](const __m512i& order) KVCAL_AVX512 {
-        return (F32x16)_mm512_permutex2var_ps(sums[r][p][0], order, sums[r][p][1]);
-      };
-      store(out, load(out) + ordered(first));
-      store(out + kLanes, load(out + kLanes) + ordered(second));
+      const auto head = (F32x16)_mm512_permutex2var_ps(sums[r][p][0], first, sums[r][p][1]);
+      const auto rest = (F32x16)_mm512_permutex2var_ps(sums[r][p][0], second, sums[r][p][1]);
+      store(out, load(out) + head);
+      store(out + kLanes, load(out + kLanes) + rest);
     }
   }
 }
@@ -243,7 +262,7 @@ KVCAL_AVX512 inline void add_values(const float* weights, const Tile<Bf16Pair>& 
 /// Turns the logits of one row into weights exp(logit - maximum) and rescales what it gathered
 /// before.
 KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64_t row) {
-  const float before = rows.maximum[static_cast<size_t>(row)];
+  const float before = rows.maximum(row);
   std::fill(logits + visible, logits + kTile, -std::numeric_limits<float>::infinity());
   F32x16 largest = load(logits);
   for (int64_t e = kLanes; e < kTile; e += kLanes) {
@@ -261,14 +280,15 @@ KVCAL_INLINE void take_softmax(float* logits, int64_t visible, Rows& rows, int64
     store(logits + e, weights);
     sums += weights;
   }
-  float& sum = rows.sum[static_cast<size_t>(row)];
+  float& sum = rows.sum(row);
   if (maximum > before) {
     const float decay = std::exp(before - maximum);
-    float* output = rows.output.data() + row * rows.padded_dim;
-    for (int64_t d = 0; d < rows.padded_dim; d += kLanes)
+    float* output = rows.output(row);
+    for (int64_t d = 0; d < rows.padded_dim(); d += kLanes) {
       store(output + d, load(output + d) * decay);
+    }
     sum *= decay;
-    rows.maximum[static_cast<size_t>(row)] = maximum;
+    rows.maximum(row) = maximum;
   }
   sum += sum_of(sums);
 }
@@ -285,20 +305,21 @@ KVCAL_INLINE Tile<T> tile_of(const void* data, const Entries& entries, int64_t f
 template <int kRows, class T, class Query>
 KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int64_t first,
                                int64_t count, Rows& rows, int64_t row) {
-  const auto keys = tile_of<T>(entries.keys, entries, first, rows.head_dim);
-  const auto values = tile_of<T>(entries.values, entries, first, rows.head_dim);
+  const auto keys = tile_of<T>(entries.keys, entries, first, rows.head_dim());
+  const auto values = tile_of<T>(entries.values, entries, first, rows.head_dim());
   alignas(64) float weights[kRows * kTile];
   int64_t visible[kRows], most = 0;
   for (int r = 0; r < kRows; ++r) {
-    visible[r] = std::clamp<int64_t>(rows.visible[static_cast<size_t>(row + r)] - first, 0, count);
+    visible[r] = std::clamp<int64_t>(rows.visible(row + r) - first, 0, count);
     most = std::max(most, visible[r]);
   }
   if (most == 0) return;
   const int64_t behind = first + count;
-  const NextTile<T> next{tile_of<T>(entries.keys, entries, behind, rows.head_dim),
-                         tile_of<T>(entries.values, entries, behind, rows.head_dim),
+  const NextTile<T> next{tile_of<T>(entries.keys, entries, behind, rows.head_dim()),
+                         tile_of<T>(entries.values, entries, behind, rows.head_dim()),
                          row == 0 ? std::min(kTile, entries.count - behind) : 0};
-  tile_logits<kRows>(queries + row * rows.padded_dim, rows.padded_dim, keys, most, next, weights);
+  tile_logits<kRows>(queries + row * rows.padded_dim(), rows.padded_dim(), keys, most, next,
+                     weights);
   for (int r = 0; r < kRows; ++r) {
     float* logits = weights + r * kTile;
     for (int64_t e = 0; e < kTile; e += kLanes) store(logits + e, load(logits + e) * rows.scale);
@@ -306,8 +327,7 @@ KVCAL_INLINE void attend_block(const Entries& entries, const Query* queries, int
       logits[e] += entries.bias[first + e];
     take_softmax(logits, visible[r], rows, row + r);
   }
-  add_values<kRows>(weights, values, most, rows.output.data() + row * rows.padded_dim,
-                    rows.padded_dim);
+  add_values<kRows>(weights, values, most, rows.output(row), rows.padded_dim());
 }
 
 /// @param queries  rows of padded_dim numbers
@@ -316,10 +336,10 @@ KVCAL_INLINE void attend(const Entries& entries, const Query* queries, Rows& row
   for (int64_t first = 0; first < entries.count; first += kTile) {
     const int64_t count = std::min(kTile, entries.count - first);
     int64_t row = 0;
-    for (; row + kRowBlock <= rows.count; row += kRowBlock) {
+    for (; row + kRowBlock <= rows.count(); row += kRowBlock) {
       attend_block<kRowBlock, T>(entries, queries, first, count, rows, row);
     }
-    const int64_t left = rows.count - row;
+    const int64_t left = rows.count() - row;
     if (left == 3) attend_block<3, T>(entries, queries, first, count, rows, row);
     if (left == 2) attend_block<2, T>(entries, queries, first, count, rows, row);
     if (left == 1) attend_block<1, T>(entries, queries, first, count, rows, row);
@@ -328,34 +348,39 @@ KVCAL_INLINE void attend(const Entries& entries, const Query* queries, Rows& row
 
 }  // namespace
 
-Rows::Rows(int64_t count_, int64_t head_dim_)
-    : count(count_),
-      head_dim(head_dim_),
-      padded_dim((head_dim_ + kLanes - 1) / kLanes * kLanes),
-      queries(static_cast<size_t>(count * padded_dim)),
-      output(static_cast<size_t>(count * padded_dim)),
-      maximum(static_cast<size_t>(count), -std::numeric_limits<float>::infinity()),
-      sum(static_cast<size_t>(count)),
-      visible(static_cast<size_t>(count)) {}
+Rows::Rows(int64_t heads, int64_t tokens, int64_t head_dim)
+    : count_(heads * tokens),
+      tokens_(tokens),
+      head_dim_(head_dim),
+      padded_dim_((head_dim + kLanes - 1) / kLanes * kLanes),
+      numbers_(static_cast<size_t>(2 * count_ * (padded_dim_ + 1))) {
+  std::fill_n(scalars(), count_, -std::numeric_limits<float>::infinity());
+}
+
+const uint16_t* Rows::bf16_queries() {
+  if (words_.empty()) {
+    words_.resize(static_cast<size_t>(count_ * padded_dim_));
+    for (size_t i = 0; i < words_.size(); ++i) {  // exact
+      words_[i] = static_cast<uint16_t>(bits_as<uint32_t>(numbers_[i]) >> 16);
+    }
+  }
+  return words_.data();
+}
 
 KVCAL_CLONES void attend_f32(const Entries& entries, Rows& rows) {
-  attend<float>(entries, rows.queries.data(), rows);
+  attend<float>(entries, rows.queries(0), rows);
 }
 KVCAL_CLONES void attend_bf16(const Entries& entries, Rows& rows) {
-  attend<Bf16>(entries, rows.queries.data(), rows);
+  attend<Bf16>(entries, rows.queries(0), rows);
 }
 KVCAL_CLONES void attend_f16(const Entries& entries, Rows& rows) {
-  attend<F16>(entries, rows.queries.data(), rows);
+  attend<F16>(entries, rows.queries(0), rows);
 }
 
 #ifdef KVCAL_AVX512
 
 KVCAL_AVX512 void attend_bf16_pairs(const Entries& entries, Rows& rows) {
-  std::vector<uint16_t> queries(rows.queries.size());
-  for (size_t i = 0; i < queries.size(); ++i) {  // exact: they are bf16
-    queries[i] = static_cast<uint16_t>(bits_as<uint32_t>(rows.queries[i]) >> 16);
-  }
-  attend<Bf16Pair>(entries, queries.data(), rows);
+  attend<Bf16Pair>(entries, rows.bf16_queries(), rows);
 }
 
 #else

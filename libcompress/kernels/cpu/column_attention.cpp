@@ -8,7 +8,7 @@
 #include "kernels/backend.hpp"
 #include "kernels/cpu/column_tile.hpp"
 #include "kernels/cpu/packed_entries.hpp"
-#include "kernels/cpu/parallel.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal::cpu {
 namespace {

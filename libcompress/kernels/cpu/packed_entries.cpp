@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/parallel.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal::cpu {
 namespace {

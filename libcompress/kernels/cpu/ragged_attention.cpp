@@ -6,11 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/backend.hpp"
 #include "kernels/cpu/attend_tile.hpp"
 #include "kernels/cpu/bf16_product.hpp"
-#include "kernels/cpu/parallel.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal::cpu {
 namespace {
@@ -66,11 +67,11 @@ Attend attend_for(at::ScalarType dtype, int64_t head_dim) {
 template <class T>
 void load_queries(const at::Tensor& queries, int64_t first_head, int64_t first_token,
                   int64_t tokens, Rows& rows) {
-  for (int64_t row = 0; row < rows.count; ++row) {
+  for (int64_t row = 0; row < rows.count(); ++row) {
     const T* from = queries.const_data_ptr<T>() + (first_head + row / tokens) * queries.stride(0) +
                     (first_token + row % tokens) * queries.stride(1);
-    float* to = rows.queries.data() + row * rows.padded_dim;
-    for (int64_t d = 0; d < rows.head_dim; ++d) to[d] = static_cast<float>(from[d]);
+    float* to = rows.queries(row);
+    for (int64_t d = 0; d < rows.head_dim(); ++d) to[d] = static_cast<float>(from[d]);
   }
 }
 
@@ -109,50 +110,46 @@ Rows run_task(const at::Tensor& queries, const CacheLayer& cache, float scale, c
   const int64_t part = task % plan.parts, block = task / plan.parts % plan.token_blocks;
   const int64_t kv_head = task / plan.parts / plan.token_blocks;
   const int64_t tokens = plan.tokens_of(block);
-  Rows rows(plan.group * tokens, queries.size(2));
+  Rows rows(plan.group, tokens, queries.size(2));
   load_queries<T>(queries, kv_head * plan.group, plan.first_token(block), tokens, rows);
   rows.scale = scale;
 
   const int64_t* offsets = cache.prefix.offsets.const_data_ptr<int64_t>();
   const int64_t kept = offsets[kv_head + 1] - offsets[kv_head];
   const int64_t begin = part * plan.part_entries, end = begin + plan.part_entries;
-  const auto attend = attend_for(queries.scalar_type(), rows.head_dim);
-  std::fill(rows.visible.begin(), rows.visible.end(), plan.part_entries);
+  const auto attend = attend_for(queries.scalar_type(), rows.head_dim());
+  rows.first_visible = plan.part_entries;
   attend(prefix_part(cache.prefix, kv_head, begin, end), rows);
 
   // The tail follows the prefix: its part begins where the prefix of this KV head ends.
   const int64_t tail_begin = std::max<int64_t>(0, begin - kept);
   const int64_t before_new = plan.tail_tokens - plan.new_tokens;
-  for (int64_t row = 0; row < rows.count; ++row) {
-    const int64_t token = plan.first_token(block) + row % tokens;
-    rows.visible[static_cast<size_t>(row)] = before_new + token + 1 - tail_begin;
-  }
+  rows.first_visible = before_new + plan.first_token(block) + 1 - tail_begin;
+  rows.more_a_token = 1;
   attend(tail_part(cache, kv_head, tail_begin, end - kept), rows);
   return rows;
 }
 
 /// output = sum_p exp(max_p - max) output_p / sum_p exp(max_p - max) sum_p over the parts of one
 /// row.
+/// @param merged  [padded_dim] room
 template <class T>
-void merge_row(const std::vector<Rows>& parts, size_t first_part, int64_t count, int64_t row,
-               T* out) {
-  const auto index = static_cast<size_t>(row);
-  const Rows& first = parts[first_part];
-  float maximum = first.maximum[index];
-  for (int64_t p = 1; p < count; ++p) {
-    maximum = std::max(maximum, parts[first_part + static_cast<size_t>(p)].maximum[index]);
-  }
-  std::vector<float> merged(static_cast<size_t>(first.head_dim));
+void merge_row(std::span<const Rows> parts, int64_t row, std::span<float> merged, T* out) {
+  float maximum = -std::numeric_limits<float>::infinity();
+  for (const Rows& part : parts) maximum = std::max(maximum, part.maximum(row));
+  std::ranges::fill(merged, 0.0F);
   float sum = 0;
-  for (int64_t p = 0; p < count; ++p) {
-    const Rows& part = parts[first_part + static_cast<size_t>(p)];
-    if (part.sum[index] == 0) continue;  // saw nothing: its maximum is -inf
-    const float weight = std::exp(part.maximum[index] - maximum);
-    sum += weight * part.sum[index];
-    const float* from = part.output.data() + row * part.padded_dim;
+  for (const Rows& part : parts) {
+    if (part.sum(row) == 0) continue;  // saw nothing: its maximum is -inf
+    const float rise = part.maximum(row) - maximum;
+    const float weight = rise == 0 ? 1 : std::exp(rise);
+    sum += weight * part.sum(row);
+    const float* from = part.output(row);
     for (size_t d = 0; d < merged.size(); ++d) merged[d] += weight * from[d];
   }
-  for (size_t d = 0; d < merged.size(); ++d) out[d] = static_cast<T>(merged[d] / sum);
+  for (int64_t d = 0; d < parts.front().head_dim(); ++d) {
+    out[d] = static_cast<T>(merged[static_cast<size_t>(d)] / sum);
+  }
 }
 
 /// One sequence: what it asks, how it is cut, and the parts of its answer.
@@ -166,7 +163,7 @@ struct Call {
       : queries(queries_),
         cache(cache_),
         plan(queries_, cache_),
-        parts(static_cast<size_t>(plan.tasks()), Rows(0, queries_.size(2))) {}
+        parts(static_cast<size_t>(plan.tasks()), Rows(0, 1, queries_.size(2))) {}
 
   int64_t work() const {
     return queries.numel() * (cache.prefix.total_kept() / plan.kv_heads + plan.tail_tokens);
@@ -180,14 +177,17 @@ at::Tensor merge_parts(const Call& call) {
   auto output = at::empty(call.queries.sizes(),
                           call.queries.options().memory_format(at::MemoryFormat::Contiguous));
   T* out = output.mutable_data_ptr<T>();
+  std::vector<float> merged(static_cast<size_t>(call.parts.front().padded_dim()));
   for (int64_t block = 0; block < plan.kv_heads * plan.token_blocks; ++block) {
     const int64_t first_head = block / plan.token_blocks * plan.group;
     const int64_t first_token = plan.first_token(block % plan.token_blocks);
     const int64_t tokens = plan.tokens_of(block % plan.token_blocks);
+    const auto parts =
+        std::span(call.parts)
+            .subspan(static_cast<size_t>(block * plan.parts), static_cast<size_t>(plan.parts));
     for (int64_t row = 0; row < plan.group * tokens; ++row) {
       const int64_t place = (first_head + row / tokens) * new_tokens + first_token + row % tokens;
-      merge_row(call.parts, static_cast<size_t>(block * plan.parts), plan.parts, row,
-                out + place * head_dim);
+      merge_row(parts, row, merged, out + place * head_dim);
     }
   }
   return output;

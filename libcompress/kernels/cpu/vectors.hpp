@@ -121,15 +121,19 @@ KVCAL_INLINE F32x4 quarter_sums(const F32x16& v) {
   return a + b;
 }
 
-/// The sums of four vectors, as one vector.
+/// The sums of four vectors, as one vector. Halves are added up within each quarter of the
+/// registers first, where four vectors become one, then quarters: a third of the instructions that
+/// four sums of their own take.
 KVCAL_INLINE F32x4 sums_of(const F32x16* v) {
-  const F32x4 a = quarter_sums(v[0]), b = quarter_sums(v[1]);
-  const F32x4 c = quarter_sums(v[2]), d = quarter_sums(v[3]);
-  const F32x4 ab =
-      __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const F32x4 cd =
-      __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  const auto halves = [](const F32x16& a, const F32x16& b) {  // a, b, a, b of each quarter
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+           __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15,
+                                   31);
+  };
+  const F32x16 ab = halves(v[0], v[1]), cd = halves(v[2], v[3]);
+  return quarter_sums(
+      __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+      __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31));
 }
 
 KVCAL_INLINE float sum_of(const F32x16& v) {

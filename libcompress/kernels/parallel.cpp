@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/cpu/parallel.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 #include <ATen/Parallel.h>
 
-namespace kvcal::cpu {
+namespace kvcal {
 
 void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
   at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
@@ -11,4 +11,8 @@ void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
   });
 }
 
-}  // namespace kvcal::cpu
+int64_t parallel_threads() {
+  return at::in_parallel_region() ? 1 : at::get_num_threads();
+}
+
+}  // namespace kvcal

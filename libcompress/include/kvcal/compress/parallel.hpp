@@ -5,14 +5,18 @@
 #include <cstdint>
 #include <functional>
 
-namespace kvcal::cpu {
+namespace kvcal {
 
 /// How many parts of at most b there are in a.
 constexpr int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-/// Runs task(0) .. task(count - 1) on the intra-op threads, in any order.
+/// Runs task(0) .. task(count - 1) on the intra-op threads, each of them its run of tasks. Within a
+/// task all work goes on by one thread, LibTorch's too.
 void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task);
 
-}  // namespace kvcal::cpu
+/// Threads that parallel_tasks has here: 1 within a task.
+int64_t parallel_threads();
+
+}  // namespace kvcal
