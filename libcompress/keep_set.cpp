@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <numeric>
 
 #include "kvcal/compress/error.hpp"
 
@@ -37,17 +37,19 @@ void check_scores(const HeadScores& scores, int64_t kept) {
 
 /// Token indices of the `kept` best, ascending. The order (score, then earlier token) is total, so
 /// the result does not depend on the algorithm.
-void select_head(const HeadScores& scores, int64_t kept, std::vector<int64_t>& order,
-                 int64_t* out) {
-  order.resize(static_cast<size_t>(scores.tokens));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  const auto is_better = [values = scores.values](int64_t a, int64_t b) {
-    return values[a] != values[b] ? values[a] > values[b] : a < b;
-  };
-  if (kept < scores.tokens)
-    std::nth_element(order.begin(), order.begin() + kept, order.end(), is_better);
-  std::sort(order.begin(), order.begin() + kept);
-  std::copy_n(order.begin(), kept, out);
+/// @param values  room
+void select_head(const HeadScores& scores, int64_t kept, std::vector<float>& values, int64_t* out) {
+  if (kept == 0) return;
+  const float* begin = scores.values;
+  values.assign(begin, begin + scores.tokens);
+  const auto last = values.begin() + kept - 1;
+  std::nth_element(values.begin(), last, values.end(), std::greater<>());
+  const float least = *last;
+  const auto better = std::count_if(values.begin(), last, [&](float v) { return v > least; });
+  int64_t ties = kept - better;
+  for (int64_t token = 0; token < scores.tokens; ++token) {
+    if (begin[token] > least || (begin[token] == least && ties-- > 0)) *out++ = token;
+  }
 }
 
 }  // namespace
@@ -78,9 +80,9 @@ KeepSet select_top(const at::Tensor& scores, const at::Tensor& kept) {
                at::zeros({kv_heads + 1}, at::kLong)};
   int64_t* indices = keep.indices.mutable_data_ptr<int64_t>();
   int64_t* offsets = keep.offsets.mutable_data_ptr<int64_t>();
-  std::vector<int64_t> order;
+  std::vector<float> values;
   for (int64_t k = 0; k < kv_heads; ++k) {
-    select_head(head(k), count[k], order, indices + offsets[k]);
+    select_head(head(k), count[k], values, indices + offsets[k]);
     offsets[k + 1] = offsets[k] + count[k];
   }
   return keep;

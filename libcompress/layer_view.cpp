@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kvcal/compress/layer_view.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
+
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal {
 
@@ -29,6 +33,17 @@ Needs Needs::operator|(const Needs& other) const {
   both.kv_head_influence |= other.kv_head_influence;
   both.min_budget_tokens = std::max(min_budget_tokens, other.min_budget_tokens);
   return both;
+}
+
+std::vector<at::Tensor> of_each_layer(std::span<const LayerView> layers,
+                                      const std::function<at::Tensor(const LayerView&)>& find) {
+  std::vector<at::Tensor> found(layers.size());
+  if (layers.empty()) return found;
+  share_out(layers.front().keys.device(), static_cast<int64_t>(layers.size()), [&](int64_t layer) {
+    const auto i = static_cast<size_t>(layer);
+    found[i] = find(layers[i]);
+  });
+  return found;
 }
 
 }  // namespace kvcal

@@ -4,9 +4,7 @@
 namespace kvcal {
 
 std::vector<at::Tensor> Scorer::score_all(std::span<const LayerView> layers) const {
-  std::vector<at::Tensor> scores;
-  for (const auto& layer : layers) scores.push_back(score(layer));
-  return scores;
+  return of_each_layer(layers, [&](const LayerView& layer) { return score(layer); });
 }
 
 }  // namespace kvcal

@@ -3,12 +3,39 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <vector>
+
 namespace kvcal {
 
 void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
   at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) task(i);
   });
+}
+
+void share_out(int64_t count, const std::function<void(int64_t)>& task) {
+  std::vector<std::exception_ptr> errors(static_cast<size_t>(count));
+  std::atomic<int64_t> next = 0;
+  parallel_tasks(std::min(count, parallel_threads()), [&](int64_t) {
+    for (int64_t i = next++; i < count; i = next++) {
+      try {
+        task(i);
+      } catch (...) {
+        errors[static_cast<size_t>(i)] = std::current_exception();
+      }
+    }
+  });
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+void share_out(c10::Device device, int64_t count, const std::function<void(int64_t)>& task) {
+  if (device.is_cpu()) return share_out(count, task);
+  for (int64_t i = 0; i < count; ++i) task(i);
 }
 
 int64_t parallel_threads() {

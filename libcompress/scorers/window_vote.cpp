@@ -101,13 +101,11 @@ struct WindowVote final : Scorer {
       }
       of_model = united(votes);
     }
-    std::vector<at::Tensor> scores;
-    for (const auto& view : layers) {
+    return of_each_layer(layers, [&](const LayerView& view) {
       const auto past = of_model.defined() ? of_model.expand({view.kv_heads(), of_model.size(0)})
                                            : past_scores(view);
-      scores.push_back(protect(view, past));
-    }
-    return scores;
+      return protect(view, past);
+    });
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "kvcal/compress/chunks.hpp"
 #include "kvcal/compress/compactor.hpp"
 #include "kvcal/compress/error.hpp"
+#include "kvcal/compress/parallel.hpp"
 #include "kvcal/profile/engine.hpp"
 
 namespace kvcal {
@@ -19,9 +20,7 @@ using PartMap = std::map<std::string, PerLayer>;  // by a key of Method
 
 template <class Part>
 PerLayer measures_of(const Part& part, const std::vector<LayerView>& layers) {
-  PerLayer measures;
-  for (const auto& layer : layers) measures.push_back(part.measure(layer));
-  return measures;
+  return of_each_layer(layers, [&](const LayerView& layer) { return part.measure(layer); });
 }
 
 }  // namespace
@@ -152,19 +151,23 @@ struct Compressor::Impl {
                  std::vector<CompactLayer>& layers) {
     const auto& layer_scores = scores_of(method);
     const auto& layer_measures = selector_measures(method);
-    std::optional<CompactCache> uncut;  // asked for by unit costs alone: all but one unit stay
-    for (size_t l = 0; l < layer_scores.size(); ++l) {
-      const auto layer = static_cast<int64_t>(l);
-      if (counts[layer].min().item<int64_t>() == tokens()) {  // nothing to cut: share it
-        kept.push_back(keep_all(model.config().kv_heads, tokens()));
-        if (!uncut) uncut = whole(/*tail_capacity=*/0);
-        layers.push_back(uncut->layer(layer).prefix);
-        continue;
+    const auto is_uncut = counts.amin(1) == tokens();  // [layers]
+    // Asked for by unit costs alone: all but one unit stay. Those layers are shared.
+    std::optional<CompactCache> uncut;
+    if (is_uncut.any().item<bool>()) uncut = whole(/*tail_capacity=*/0);
+    kept.resize(layer_scores.size());
+    layers.resize(layer_scores.size());
+    const auto all = static_cast<int64_t>(layer_scores.size());
+    share_out(model.cache_options().device(), all, [&](int64_t layer) {
+      const auto l = static_cast<size_t>(layer);
+      if (is_uncut[layer].item<bool>()) {
+        kept[l] = keep_all(model.config().kv_heads, tokens());
+        layers[l] = uncut->layer(layer).prefix;
+        return;
       }
-      kept.emplace_back();
-      layers.push_back(cut_layer(method, view(layer, method.needs().window_tokens), layer_scores[l],
-                                 layer_measures[l], counts[layer], kept.back()));
-    }
+      layers[l] = cut_layer(method, view(layer, method.needs().window_tokens), layer_scores[l],
+                            layer_measures[l], counts[layer], kept[l]);
+    });
   }
 
   Compression cut_to(const Method& method, const at::Tensor& counts, int64_t tail_capacity) {

@@ -7,6 +7,7 @@
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/compress/kernels.hpp"
+#include "kvcal/compress/parallel.hpp"
 
 namespace kvcal {
 namespace {
@@ -66,11 +67,12 @@ void PrefillStatistics::add_moments(const AttentionStep& step, Layer& layer) {
   }
   const int64_t skipped = std::clamp<int64_t>(kMomentsSkipTokens - step.position, 0, fresh);
   if (skipped == fresh) return;
-  for (int64_t head = 0; head < heads; ++head) {
+  const auto add_head = [&](int64_t head) {
     const auto rows = queries[head].narrow(0, skipped, fresh - skipped).to(at::kDouble);
     layer.query_sum[head].add_(rows.sum(0));
     layer.query_products[head].addmm_(rows.t(), rows);
-  }
+  };
+  share_out(queries.device(), heads, add_head);
   layer.query_count += fresh - skipped;
 }
 

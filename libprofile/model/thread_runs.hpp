@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sequences that are fed at once, dealt to threads: each thread takes its own through all layers, so
-// that none waits for the others between two operators.
+// Sequences that are fed at once, dealt to threads: each thread takes its own through all layers,
+// so that none waits for the others between two operators.
 #pragma once
 
 #include <cstddef>

@@ -2,14 +2,12 @@
 #include "model/weights.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
-#include <atomic>
-#include <exception>
 #include <functional>
 #include <vector>
 
 #include "kvcal/compress/error.hpp"
+#include "kvcal/compress/parallel.hpp"
 #include "model/safetensors.hpp"
 
 namespace kvcal {
@@ -96,25 +94,6 @@ at::ScalarType choose_dtype(const std::string& name, const SafetensorsModel& fil
   if (name == "bf16") return at::kBFloat16;
   if (name == "f16") return at::kHalf;
   fail(Kind::config, "dtype = {}, need one of auto, f32, bf16, f16", name);
-}
-
-/// Runs task(0) .. task(count - 1) on all threads; who is done takes the next one, since they
-/// differ in size. Of several errors the first task's is thrown, as if they ran in order.
-void share_out(int64_t count, const std::function<void(int64_t)>& task) {
-  std::vector<std::exception_ptr> errors(static_cast<size_t>(count));
-  std::atomic<int64_t> next = 0;
-  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
-    for (int64_t i = next++; i < count; i = next++) {
-      try {
-        task(i);
-      } catch (...) {
-        errors[static_cast<size_t>(i)] = std::current_exception();
-      }
-    }
-  });
-  for (const auto& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
 }
 
 using Visit = std::function<void(const std::string& name, const at::Tensor& tensor)>;

@@ -10,9 +10,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -134,5 +136,11 @@ struct LayerView {
   int64_t tokens() const { return keys.size(1); }
   int64_t head_dim() const { return keys.size(2); }
 };
+
+/// What is found out of each layer; of several layers at once where they are on the CPU.
+/// @param find  safe from several threads
+/// @throws  what `find` throws for the first layer that fails
+std::vector<at::Tensor> of_each_layer(std::span<const LayerView> layers,
+                                      const std::function<at::Tensor(const LayerView&)>& find);
 
 }  // namespace kvcal

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// at::parallel_for behind one call, so that only one file is compiled with OpenMP.
+// Work on LibTorch's own threads: at::parallel_for behind calls, so that few files are compiled
+// with OpenMP.
 #pragma once
+
+#include <c10/core/Device.h>
 
 #include <cstdint>
 #include <functional>
@@ -16,7 +19,15 @@ constexpr int64_t divide_up(int64_t a, int64_t b) {
 /// task all work goes on by one thread, LibTorch's too.
 void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task);
 
-/// Threads that parallel_tasks has here: 1 within a task.
+/// The same of tasks that differ in size: who is done takes the next one. Of several errors the
+/// first task's is thrown, as if they ran in order.
+void share_out(int64_t count, const std::function<void(int64_t)>& task);
+
+/// The same for what works on this device: operators of another one than the CPU wait for nothing,
+/// and go on by one thread.
+void share_out(c10::Device device, int64_t count, const std::function<void(int64_t)>& task);
+
+/// Threads that both have here: 1 within a task.
 int64_t parallel_threads();
 
 }  // namespace kvcal
