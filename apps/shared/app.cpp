@@ -7,6 +7,10 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/provenance.hpp"
@@ -36,6 +40,17 @@ std::string join_arguments(int argc, char** argv) {
 int report(const std::string& name, const std::string& message, ExitCode code) {
   fmt::print(stderr, "{}: {}\n", name, message);
   return code;
+}
+
+/// Tensors of some MiB come and go all the time. By default glibc gives their pages back and the
+/// system clears them again on the next touch, which took a tenth of kv-tune's time; a program ends
+/// soon, and at its peak it holds them anyway.
+void keep_freed_pages() {
+#ifdef __GLIBC__
+  constexpr int kLargestOfHeap = 32 << 20;  // what glibc allows at most
+  mallopt(M_MMAP_THRESHOLD, kLargestOfHeap);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
 }
 
 void start_logging(const std::string& name) {
@@ -76,6 +91,7 @@ int run_to_its_end(int argc, char** argv, const AppInfo& info,
                    const std::function<void(CLI::App&)>& add_flags,
                    const std::function<int(CLI::App&)>& run) {
   std::signal(SIGPIPE, SIG_IGN);
+  keep_freed_pages();
   typed_command_line = join_arguments(argc, argv);
   start_logging(info.name);
   CLI::App app(info.summary, info.name);

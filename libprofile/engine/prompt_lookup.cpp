@@ -49,21 +49,24 @@ std::vector<int64_t> PromptLookup::next(std::span<const int64_t> answer, int64_t
   return {first, first + static_cast<int64_t>(count)};
 }
 
-Generation generate_by_lookup(const Model& model, CompactCache& cache, int64_t last_token,
-                              const PromptLookup& lookup, int64_t max_new_tokens,
-                              const StopRule& stop,
-                              const std::function<void(const LookupPass&)>& on_pass) {
-  const auto start = std::chrono::steady_clock::now();
-  Continuation sequence{&cache, {}, max_new_tokens};
-  auto& answer = sequence.generation.ids;
+namespace {
+
+using OnPass = std::function<void(const LookupPass&)>;
+
+/// Decodes until the sequence ends.
+/// @param last_token  behind which its answer begins
+void decode_by_lookup(const Model& model, Continuation& sequence, int64_t last_token,
+                      const PromptLookup& lookup, const StopRule& stop, const OnPass& on_pass) {
+  CompactCache& cache = *sequence.cache;
+  const auto& answer = sequence.generation.ids;
   std::vector<at::Tensor> queries(static_cast<size_t>(model.config().layers));
   const auto keep_queries = [&](int64_t layer, std::span<const at::Tensor> of_feeds) {
     queries[static_cast<size_t>(layer)] = of_feeds.front();
   };
-  bool goes_on = max_new_tokens >= 1;
+  bool goes_on = true;
   while (goes_on) {
     const int64_t before = cache.tail_tokens();
-    const auto left = max_new_tokens - static_cast<int64_t>(answer.size());
+    const auto left = sequence.max_new_tokens - static_cast<int64_t>(answer.size());
     std::vector<int64_t> fed{answer.empty() ? last_token : answer.back()};
     const auto guess = lookup.next(answer, std::min(left, kMostFed) - 1);
     fed.insert(fed.end(), guess.begin(), guess.end());
@@ -80,9 +83,36 @@ Generation generate_by_lookup(const Model& model, CompactCache& cache, int64_t l
     for (auto& of_layer : queries) of_layer = of_layer.narrow(1, 0, kept);
     if (on_pass) on_pass({queries, cache, chosen});
   }
-  sequence.generation.seconds =
+}
+
+/// Adds the time that `decode` takes.
+template <class Decode>
+void timed(Generation& generation, const Decode& decode) {
+  const auto start = std::chrono::steady_clock::now();
+  decode();
+  generation.seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Generation generate_by_lookup(const Model& model, CompactCache& cache, int64_t last_token,
+                              const PromptLookup& lookup, int64_t max_new_tokens,
+                              const StopRule& stop, const OnPass& on_pass) {
+  Continuation sequence{&cache, {}, max_new_tokens};
+  if (max_new_tokens < 1) return {};
+  timed(sequence.generation,
+        [&] { decode_by_lookup(model, sequence, last_token, lookup, stop, on_pass); });
   return std::move(sequence.generation);
+}
+
+void generate_by_lookup(const Model& model, Continuation& sequence, const PromptLookup& lookup,
+                        const StopRule& stop) {
+  if (sequence.max_new_tokens < 1) return;
+  timed(sequence.generation, [&] {
+    if (!take_token(sequence, sequence.first_logits, stop)) return;
+    decode_by_lookup(model, sequence, sequence.generation.ids.back(), lookup, stop, {});
+  });
 }
 
 }  // namespace kvcal

@@ -9,6 +9,7 @@
 #include "kvcal/compress/error.hpp"
 #include "kvcal/profile/memory.hpp"
 #include "kvcal/profile/metric.hpp"
+#include "kvcal/profile/prompt_lookup.hpp"
 
 namespace kvcal {
 namespace {
@@ -140,7 +141,7 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
                              answers(*sequence.variant) ? sample_.max_new_tokens : 0,
                              sequence.variant->mask ? &sequence.variant->mask->mask : nullptr});
   }
-  generate_together(model_, continuations, stop_rule(sample_, model_.config()));
+  generate(continuations);
   for (size_t i = 0; i < batch.size(); ++i) {
     const auto& generation = continuations[i].generation;
     SampleRecord& record = *batch[i].record;
@@ -155,6 +156,17 @@ void PromptRun::run_batch(std::vector<Sequence>& batch) {
   if (!options_.measures_fidelity) return;
   keep_full_answer(batch, continuations);
   measure(batch);
+}
+
+void PromptRun::generate(std::span<Continuation> sequences) const {
+  const auto stop = stop_rule(sample_, model_.config());
+  const bool is_on_cpu = model_.cache_options().device().is_cpu();
+  // Where variants answer too, times of decoding are compared: all take one step a token.
+  if (options_.generates || !is_on_cpu) return generate_together(model_, sequences, stop);
+  auto read = prompt_.context;
+  read.insert(read.end(), prompt_.question.begin(), prompt_.question.end());
+  const PromptLookup lookup(read, reference_ids_);
+  for (auto& sequence : sequences) generate_by_lookup(model_, sequence, lookup, stop);
 }
 
 void PromptRun::keep_full_answer(const std::vector<Sequence>& batch,

@@ -44,6 +44,7 @@ class PromptRun {
   Sequence start(const Variant& variant, SampleRecord& record, const KeepSink& keep_sink);
   void describe(const Variant& variant, const Compression& compression, SampleRecord& record) const;
   void run_batch(std::vector<Sequence>& batch);
+  void generate(std::span<Continuation> sequences) const;
   /// Keeps what the full cache answered, if it is among them.
   void keep_full_answer(const std::vector<Sequence>& batch,
                         const std::vector<Continuation>& continuations);

@@ -47,4 +47,9 @@ Generation generate_by_lookup(const Model& model, CompactCache& cache, int64_t l
                               const StopRule& stop,
                               const std::function<void(const LookupPass&)>& on_pass = {});
 
+/// As generate_together of one sequence without a mask, to the same bits on the CPU.
+/// @param sequence  its cache holds the whole prompt
+void generate_by_lookup(const Model& model, Continuation& sequence, const PromptLookup& lookup,
+                        const StopRule& stop);
+
 }  // namespace kvcal
