@@ -98,6 +98,7 @@ std::string tuned_as_json(const std::vector<TunedSpace>& spaces) {
     for (const auto& at : space.budgets) {
       auto& of_budget = entry["budgets"][at.budget];
       of_budget["points"] = at.search.tried;
+      of_budget["evaluations"] = at.search.looked;
       of_budget["loss"] = number(at.search.loss);
       for (const auto& row : at.finalists)
         of_budget["finalist_scores"].push_back(number(row.score));

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 
+#include "kvcal/compress/parallel.hpp"
 #include "kvcal/profile/identify.hpp"
+#include "kvcal/profile/memory.hpp"
 #include "kvcal/profile/resources.hpp"
 #include "kvcal/profile/work.hpp"
 #include "shared/app.hpp"
+#include "shared/machine.hpp"
 #include "shared/output.hpp"
 #include "shared/progress.hpp"
 #include "shared/run_in_team.hpp"
@@ -104,6 +107,23 @@ void add(const TrialResult& result, const Trial& trial, const Calibration& calib
   add_groups(trial, calibration, run);
 }
 
+/// A prompt on each thread where their caches fit into half of what is free: a short one leaves
+/// threads waiting. Else all threads work on one prompt.
+int64_t trials_at_once(const IdentifyProtocol& protocol, const Calibration& calibration,
+                       const Model& model) {
+  const int64_t threads = model.cache_options().device().is_cpu() ? parallel_threads() : 1;
+  PromptShape longest;
+  for (const auto& trial : calibration.trials) {
+    longest.tokens = std::max(longest.tokens, trial.length_tokens);
+  }
+  longest.tail_tokens = protocol.max_new_tokens;
+  longest.element_bytes = model.element_bytes();
+  longest.chunk_tokens = model.prefill_chunk_tokens();
+  const auto plan = predict_memory(model.config(), longest, {});
+  const int64_t of_one = plan.prompt + plan.statistics + plan.activations;
+  return threads * of_one <= available_memory() / 2 ? threads : 1;
+}
+
 HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
                    const Calibration& calibration, Session& session, Work& work) {
   const auto& config = session.config();
@@ -132,7 +152,8 @@ HeadRun run_trials(const IdentifyFlags& flags, const IdentifyProtocol& protocol,
                   is_new);
     return !is_stable(flags, run);
   };
-  work.run(single_units(0, trials), {make, take, after});
+  const int64_t at_once = trials_at_once(protocol, calibration, session.model());
+  work.run(unit_groups(0, trials, at_once), {make, take, after, at_once});
   return run;
 }
 

@@ -17,6 +17,7 @@ void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
 }
 
 void share_out(int64_t count, const std::function<void(int64_t)>& task) {
+  if (count == 1) return task(0);  // all threads are left to it
   std::vector<std::exception_ptr> errors(static_cast<size_t>(count));
   std::atomic<int64_t> next = 0;
   parallel_tasks(std::min(count, parallel_threads()), [&](int64_t) {

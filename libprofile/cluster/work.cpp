@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cluster/work_queue.hpp"
+#include "kvcal/compress/parallel.hpp"
 #include "store/hdf5.hpp"
 
 namespace kvcal {
@@ -45,7 +46,7 @@ class Round {
       if (takes_) receive_records();
       if (takes_ ? !take_in_order() : queue_.is_exhausted()) return;
       if (const auto unit = queue_.next()) {
-        make(*unit);
+        make(with_more(*unit));
       } else if (next_ < end_) {
         team_.rest();
       }
@@ -66,9 +67,26 @@ class Round {
     }
   }
 
-  void make(int64_t unit) {
+  /// As many of its group as are made at once.
+  std::vector<int64_t> with_more(int64_t unit) {
+    std::vector<int64_t> units{unit};
+    while (static_cast<int64_t>(units.size()) < work_.at_once) {
+      const auto next = queue_.next_of_group();
+      if (!next) break;
+      units.push_back(*next);
+    }
+    return units;
+  }
+
+  void make(const std::vector<int64_t>& units) {
+    std::vector<WriteRecord> records(units.size());
+    size_t written = 0;
     try {
-      shards_.write(unit, work_.make(unit));
+      share_out(static_cast<int64_t>(units.size()), [&](int64_t task) {
+        const auto i = static_cast<size_t>(task);
+        records[i] = work_.make(units[i]);
+      });
+      for (; written < units.size(); ++written) shards_.write(units[written], records[written]);
     } catch (const Error& error) {
       if (team_.is_root()) throw;
       team_.fail_all(error.kind(), error.what());
@@ -76,12 +94,18 @@ class Round {
     } catch (const std::exception& error) {
       if (team_.is_alone()) throw;
       const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-      return queue_.give_back(fmt::format("rank {}, prompt {}: {}", team_.launch().rank, unit + 1,
+      const auto failed = std::ranges::find_if(records, [](const auto& record) { return !record; });
+      const auto at =
+          failed == records.end() ? written : static_cast<size_t>(failed - records.begin());
+      return queue_.give_back(fmt::format("rank {}, prompt {}: {}", team_.launch().rank,
+                                          units[at] + 1,
                                           is_memory ? "out of memory" : error.what()));
     }
-    team_.count_unit();
-    if (!team_.is_root() || is_shared_) queue_.deliver(unit, shards_.bytes(unit));
-    if (!takes_) shards_.forget(unit);
+    for (const int64_t unit : units) {
+      team_.count_unit();
+      if (!team_.is_root() || is_shared_) queue_.deliver(unit, shards_.bytes(unit));
+      if (!takes_) shards_.forget(unit);
+    }
   }
 
   /// Also those that it is not the turn of, so that they outlive this process.
@@ -121,10 +145,14 @@ class Round {
 
 }  // namespace
 
-std::vector<UnitRange> single_units(int64_t begin, int64_t end) {
+std::vector<UnitRange> unit_groups(int64_t begin, int64_t end, int64_t units) {
   std::vector<UnitRange> groups;
-  for (int64_t unit = begin; unit < end; ++unit) groups.push_back({unit, unit + 1});
+  for (; begin < end; begin += units) groups.push_back({begin, std::min(begin + units, end)});
   return groups;
+}
+
+std::vector<UnitRange> single_units(int64_t begin, int64_t end) {
+  return unit_groups(begin, end, 1);
 }
 
 std::vector<UnitRange> cut_to_share(const std::vector<UnitRange>& groups, int64_t processes) {

@@ -43,12 +43,17 @@ int64_t WorkQueue::claimed_end() const {
   return next_fresh_ == 0 ? 0 : groups_[next_fresh_ - 1].end;
 }
 
+std::optional<int64_t> WorkQueue::next_of_group() {
+  while (held_ && held_->next_unit < groups_[held_->group].end) {
+    const int64_t unit = held_->next_unit++;
+    if (!team_.store().find(key("unit", unit))) return unit;
+  }
+  return std::nullopt;
+}
+
 std::optional<int64_t> WorkQueue::next() {
   while (held_ || claim_one()) {
-    while (held_->next_unit < groups_[held_->group].end) {
-      const int64_t unit = held_->next_unit++;
-      if (!team_.store().find(key("unit", unit))) return unit;
-    }
+    if (const auto unit = next_of_group()) return unit;
     team_.store().replace(key("claim", held_->group), held_->claim, std::string(kDone));
     held_.reset();
   }

@@ -28,6 +28,8 @@ class WorkQueue {
 
   /// The next unit for this process: of the group that it has, else of one that it can claim.
   std::optional<int64_t> next();
+  /// The same of the group that this process has; claims none.
+  std::optional<int64_t> next_of_group();
   /// The groups are done, as far as this process can see; never before `next` gave nothing.
   bool is_exhausted() const { return !held_ && next_fresh_ == groups_.size() && others_.empty(); }
   /// Units below may be made by now.

@@ -64,6 +64,9 @@ class Search {
     for (Track& track : tracks_) {
       track.result.loss = track.mean_loss(track.result.best, options_.prompts);
       track.result.tried = static_cast<int64_t>(track.losses.size());
+      for (const auto& [point, losses] : track.losses) {
+        track.result.looked += static_cast<int64_t>(losses.size());
+      }
       track.result.finalists = finalists(track);
       results.push_back(std::move(track.result));
     }

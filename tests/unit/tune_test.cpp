@@ -94,6 +94,7 @@ TEST(Tune, TheSearchFindsTheLeastLossOfASeparableOne) {
   for (const auto& [key, times] : tried.times) {
     EXPECT_EQ(times, 1) << "prompt " << std::get<0>(key);
   }
+  EXPECT_EQ(tried.result().looked, static_cast<int64_t>(tried.times.size()));
 }
 
 TEST(Tune, EachBudgetHasItsOwnBestAndTheyAreAskedAboutTogether) {

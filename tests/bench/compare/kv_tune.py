@@ -5,8 +5,9 @@ An evaluation is one setting on one prompt of 2,000 tokens at 6 %: its loss alon
 answer (KL) and along the reference answer. The script prefills the prompt for each, scores, evicts
 and feeds both answers; the full cache's answer it is given. Ours is the whole command with start,
 the full cache's answers, the choice among finalists and the check on a held-out prompt. Of it, each
-setting of the search counts as one evaluation, though the better ones see more prompts, and each
-line of the check as one. That both measure the same shows in the loss of the paper's setting.
+setting on each prompt that the search looks at counts as an evaluation, and each line of the check;
+finalists, which are looked at again while they answer, count nothing. That both measure the same
+shows in the loss of the paper's setting.
 """
 
 import json
@@ -33,7 +34,7 @@ def measure_ours(bench, tasks):
                          "--quiet", "--json", "-")
     space = json.loads(finished.output)["spaces"]["snapkv"]
     checked = {row["method"]: row for row in space["held_out"]}
-    evaluations = sum(at["points"] for at in space["budgets"].values()) + len(checked)
+    evaluations = sum(at["evaluations"] for at in space["budgets"].values()) + len(checked)
     return finished.seconds / evaluations, checked["snapkv"]["loss"]
 
 

@@ -114,7 +114,8 @@ struct SearchRound {
 struct SearchResult {
   Choice best;
   double loss = 0;
-  int64_t tried = 0;  ///< different points
+  int64_t tried = 0;   ///< different points
+  int64_t looked = 0;  ///< losses, each of a point on a prompt
   std::vector<SearchRound> rounds;
   /// Points of the least losses of those that saw all prompts, the best one first, and the starts.
   std::vector<Choice> finalists;

@@ -29,6 +29,8 @@ struct UnitRange {
   bool operator==(const UnitRange&) const = default;
 };
 std::vector<UnitRange> single_units(int64_t begin, int64_t end);
+/// Of so many units each, but for the last one.
+std::vector<UnitRange> unit_groups(int64_t begin, int64_t end, int64_t units);
 
 /// In pieces, so that each of `processes` gets a part of the whole also where one group is most of
 /// it.
@@ -38,7 +40,8 @@ using WriteRecord = std::function<void(Hdf5Writer& file)>;
 
 /// What becomes of each unit.
 struct UnitWork {
-  /// Does the work, on whichever process. @return  what writes the record of it
+  /// Does the work, on whichever process; safe from `at_once` threads.
+  /// @return  what writes the record of it
   std::function<WriteRecord(int64_t unit)> make;
   /// Reads the record; must change nothing outside before its last read, since a damaged one is
   /// made again.
@@ -46,6 +49,9 @@ struct UnitWork {
   /// Units come here in order, after they were taken. @param is_new  made in this run
   /// @return  go on; false leaves the rest undone
   std::function<bool(int64_t unit, bool is_new)> after;
+  /// Units of a group that are made at the same time, on a thread each: short ones leave threads
+  /// waiting for each other, several of them do not.
+  int64_t at_once = 1;
 };
 
 class Work {
