@@ -17,8 +17,10 @@ class Evicting(peers.Transformers):
         peers.need("transformers")
         import transformers
 
-        transformers.AttentionInterface.register("watched", self._attend)
-        super().__init__(bench, "watched")
+        # A name of its own: what is registered already, kvpress wraps when it is imported.
+        name = f"watched_{id(self)}"
+        transformers.AttentionInterface.register(name, self._attend)
+        super().__init__(bench, name)
         config = self.model.config
         self.layers = config.num_hidden_layers
         self.group = config.num_attention_heads // config.num_key_value_heads
