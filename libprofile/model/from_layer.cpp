@@ -24,16 +24,6 @@ at::Tensor rows_of(const ThreadRun& run, std::span<const Feed> feeds, const at::
 
 }  // namespace
 
-at::Tensor Model::Impl::through_rest(int64_t first_layer, const at::Tensor& hidden,
-                                     std::span<const Feed> feeds) const {
-  auto stream = hidden.clone();
-  const auto rope = rope_at(feeds, stream.options());
-  for (int64_t layer = first_layer; layer < spec.config.layers; ++layer) {
-    through_layer_together(layer, stream, rope, feeds, {});
-  }
-  return rms_norm(stream, weights.final_norm, spec.config.norm_eps);
-}
-
 std::vector<at::Tensor> Model::residual_stream(std::span<const Feed> feeds) const {
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
   auto hidden = impl_->embed_each(feeds);
@@ -61,8 +51,8 @@ at::Tensor Model::forward_from(int64_t layer, const at::Tensor& hidden,
           "{} rows of {} tokens enter layer {} of {}", hidden.size(0), tokens, layer,
           config().layers);
   return impl_->in_runs(feeds, [&](const ThreadRun& run) {
-    return impl_->through_rest(layer, rows_of(run, feeds, hidden),
-                               feeds.subspan(run.first, run.count));
+    return impl_->through_rest(layer, rows_of(run, feeds, hidden).clone(),
+                               feeds.subspan(run.first, run.count), {});
   });
 }
 

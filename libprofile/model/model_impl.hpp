@@ -86,17 +86,16 @@ struct Model::Impl {
                          const BeforeAttention& before) const;
   at::Tensor attention_together(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                                 std::span<const Feed> feeds, const BeforeAttention& before) const;
-  /// [all new tokens, hidden] after the last norm.
-  at::Tensor through_together(std::span<const Feed> feeds, const BeforeAttention& before) const;
   /// Checks what is fed to one sequence at least; [all new tokens, hidden].
   at::Tensor embed_each(std::span<const Feed> feeds) const;
   /// @param hidden  [all new tokens, hidden], turned in place
   void through_layer_together(int64_t layer, at::Tensor& hidden, const RopeTable& rope,
                               std::span<const Feed> feeds, const BeforeAttention& before) const;
 
-  /// forward_from of some of the sequences.
-  at::Tensor through_rest(int64_t first_layer, const at::Tensor& hidden,
-                          std::span<const Feed> feeds) const;
+  /// From a layer on; [all new tokens, hidden] after the last norm.
+  /// @param hidden  turned in place
+  at::Tensor through_rest(int64_t first_layer, at::Tensor hidden, std::span<const Feed> feeds,
+                          const BeforeAttention& before) const;
 
   at::Tensor decode_attention(int64_t layer, const at::Tensor& normed, const RopeTable& rope,
                               std::span<const DecodeRow> rows, std::span<const Feed> feeds,

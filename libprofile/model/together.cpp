@@ -99,11 +99,11 @@ at::Tensor Model::Impl::in_runs(std::span<const Feed> feeds,
   return at::cat(hidden);
 }
 
-at::Tensor Model::Impl::through_together(std::span<const Feed> feeds,
-                                         const BeforeAttention& before) const {
-  auto hidden = embed_each(feeds);
+at::Tensor Model::Impl::through_rest(int64_t first_layer, at::Tensor hidden,
+                                     std::span<const Feed> feeds,
+                                     const BeforeAttention& before) const {
   const auto rope = rope_at(feeds, hidden.options());
-  for (int64_t layer = 0; layer < spec.config.layers; ++layer) {
+  for (int64_t layer = first_layer; layer < spec.config.layers; ++layer) {
     through_layer_together(layer, hidden, rope, feeds, before);
   }
   return rms_norm(hidden, weights.final_norm, spec.config.norm_eps);
@@ -112,11 +112,13 @@ at::Tensor Model::Impl::through_together(std::span<const Feed> feeds,
 at::Tensor Model::forward_together(std::span<const Feed> feeds,
                                    const BeforeAttention& before) const {
   const at::AutoDispatchBelowADInplaceOrView no_autograd;
-  const auto hidden =
-      before ? impl_->through_together(feeds, before)  // it sees all sequences
-             : impl_->in_runs(feeds, [&](const ThreadRun& run) {
-                 return impl_->through_together(feeds.subspan(run.first, run.count), {});
-               });
+  const auto through = [&](std::span<const Feed> some) {
+    return impl_->through_rest(0, impl_->embed_each(some), some, before);
+  };
+  const auto hidden = before ? through(feeds)  // it is shown all sequences
+                             : impl_->in_runs(feeds, [&](const ThreadRun& run) {
+                                 return through(feeds.subspan(run.first, run.count));
+                               });
   for (const auto& feed : feeds) feed.cache->commit(static_cast<int64_t>(feed.ids.size()));
   return hidden;
 }

@@ -59,6 +59,35 @@ TEST_F(WorkTest, AProcessAloneMakesAndTakesUnitAfterUnit) {
   EXPECT_EQ(new_units_, 3);
 }
 
+TEST_F(WorkTest, UnitsOfAGroupAreMadeAtOnceAndTakenInOrder) {
+  Team alone = member(0, 1);
+  Work all(alone, output_, "config", OutputMode::fresh);
+  auto both = work();
+  both.make = [&](int64_t unit) { return record(static_cast<double>(unit)); };
+  both.after = [&](int64_t unit, bool) {
+    taken_.push_back({unit, value_});
+    return true;
+  };
+  both.at_once = 3;
+  all.run(unit_groups(0, 8, 3), both);
+  ASSERT_EQ(taken_.size(), 8u);
+  for (int64_t unit = 0; unit < 8; ++unit) {
+    EXPECT_EQ(taken_[static_cast<size_t>(unit)], std::pair(unit, static_cast<double>(unit)));
+  }
+}
+
+TEST_F(WorkTest, OfUnitsMadeAtOnceTheFirstErrorEndsTheRun) {
+  Team alone = member(0, 1);
+  Work all(alone, output_, "config", OutputMode::fresh);
+  auto failing = work();
+  failing.make = [](int64_t unit) -> WriteRecord {
+    fail(Kind::input, "unit {} cannot be made", unit);
+  };
+  failing.at_once = 4;
+  test::expect_error(Kind::input, "unit 0 cannot be made",
+                     [&] { all.run(unit_groups(0, 4, 4), failing); });
+}
+
 TEST_F(WorkTest, TheRestIsNotMadeWhenItIsEnough) {
   Team alone = member(0, 1);
   Work all(alone, output_, "config", OutputMode::fresh);
