@@ -39,7 +39,7 @@ std::vector<at::Tensor> of_each_layer(std::span<const LayerView> layers,
                                       const std::function<at::Tensor(const LayerView&)>& find) {
   std::vector<at::Tensor> found(layers.size());
   if (layers.empty()) return found;
-  share_out(layers.front().keys.device(), static_cast<int64_t>(layers.size()), [&](int64_t layer) {
+  share_out(layers.front().keys, static_cast<int64_t>(layers.size()), [&](int64_t layer) {
     const auto i = static_cast<size_t>(layer);
     found[i] = find(layers[i]);
   });

@@ -9,6 +9,12 @@
 #include <vector>
 
 namespace kvcal {
+namespace {
+
+/// Keys of 16k tokens, 4 KV heads and a head_dim of 64.
+constexpr int64_t kSmallNumbers = 1 << 22;
+
+}  // namespace
 
 void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task) {
   at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
@@ -34,8 +40,9 @@ void share_out(int64_t count, const std::function<void(int64_t)>& task) {
   }
 }
 
-void share_out(c10::Device device, int64_t count, const std::function<void(int64_t)>& task) {
-  if (device.is_cpu()) return share_out(count, task);
+void share_out(const at::Tensor& of_a_task, int64_t count,
+               const std::function<void(int64_t)>& task) {
+  if (of_a_task.is_cpu() && of_a_task.numel() <= kSmallNumbers) return share_out(count, task);
   for (int64_t i = 0; i < count; ++i) task(i);
 }
 

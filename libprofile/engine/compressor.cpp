@@ -157,8 +157,7 @@ struct Compressor::Impl {
     if (is_uncut.any().item<bool>()) uncut = whole(/*tail_capacity=*/0);
     kept.resize(layer_scores.size());
     layers.resize(layer_scores.size());
-    const auto all = static_cast<int64_t>(layer_scores.size());
-    share_out(model.cache_options().device(), all, [&](int64_t layer) {
+    const auto cut_one = [&](int64_t layer) {
       const auto l = static_cast<size_t>(layer);
       if (is_uncut[layer].item<bool>()) {
         kept[l] = keep_all(model.config().kv_heads, tokens());
@@ -167,7 +166,13 @@ struct Compressor::Impl {
       }
       layers[l] = cut_layer(method, view(layer, method.needs().window_tokens), layer_scores[l],
                             layer_measures[l], counts[layer], kept[l]);
-    });
+    };
+    if (!method.compactor->is_costly()) {
+      share_out(prompt.cache.tail_keys(0), model.config().layers, cut_one);
+      return;
+    }
+    // What they solve is large: a layer at a time, by all threads.
+    for (int64_t layer = 0; layer < model.config().layers; ++layer) cut_one(layer);
   }
 
   Compression cut_to(const Method& method, const at::Tensor& counts, int64_t tail_capacity) {

@@ -76,6 +76,11 @@ bool is_held(const Variant& variant) {
   return variant.method->is_costly() || variant.method->is_windowed();
 }
 
+/// What reading answers takes besides: their entries, and products in f32 before they are rounded.
+int64_t forced_bytes(const ModelConfig& model, const PromptShape& prompt, int64_t tokens) {
+  return tokens * (token_bytes(model, prompt) + 2 * model.intermediate * kF32Bytes);
+}
+
 /// Tokens that are prefilled at once: 0 stands for the whole prompt.
 std::set<int64_t> windows_of(std::span<const Variant> variants) {
   std::set<int64_t> windows;
@@ -96,13 +101,16 @@ void add_prompt(const ModelConfig& model, const PromptShape& prompt,
   plan.prompt += (window > 0 ? 1 : 2) * part.tokens * token_bytes(model, part);
   plan.statistics += statistics_bytes(model, part, of_window);
   // A chunk of the prompt, the answers that variants read together, or all that is read again.
-  int64_t chunk = std::max(kForcedTokens, std::min(part.chunk_tokens, part.tokens));
+  const int64_t answers = 2 * part.tail_tokens * static_cast<int64_t>(of_window.size());
+  const int64_t forced = std::min(kForcedTokens, answers);
+  int64_t chunk = std::max(forced, std::min(part.chunk_tokens, part.tokens));
   const auto is_on_policy = [](const Variant& v) { return v.method->is_on_policy; };
   if (std::any_of(of_window.begin(), of_window.end(), is_on_policy)) {
     chunk = std::max(chunk, part.tokens);
     plan.prompt += part.tokens * token_bytes(model, part);
   }
-  plan.activations = std::max(plan.activations, activation_bytes(model, part, chunk));
+  const int64_t bytes = activation_bytes(model, part, chunk) + forced_bytes(model, part, forced);
+  plan.activations = std::max(plan.activations, bytes);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ void PrefillStatistics::add_moments(const AttentionStep& step, Layer& layer) {
     layer.query_sum[head].add_(rows.sum(0));
     layer.query_products[head].addmm_(rows.t(), rows);
   };
-  share_out(queries.device(), heads, add_head);
+  share_out(queries, heads, add_head);
   layer.query_count += fresh - skipped;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kvcal/compress/parallel.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
@@ -43,6 +44,17 @@ TEST_F(Parallel, TheFirstTasksErrorIsThrown) {
     EXPECT_STREQ(error.what(), "task 4");
   }
   EXPECT_EQ(done, 18) << "the others are not left undone";
+}
+
+TEST_F(Parallel, TasksOnLargeTensorsComeOneAfterTheOther) {
+  const auto small = at::empty({1024}), large = at::empty({1}).expand({1 << 23});
+  std::vector<int64_t> order;
+  share_out(large, 9, [&](int64_t i) {
+    EXPECT_EQ(parallel_threads(), 4);
+    order.push_back(i);
+  });
+  EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  share_out(small, 9, [&](int64_t) { EXPECT_EQ(parallel_threads(), 1); });
 }
 
 TEST_F(Parallel, WithinATaskThereIsOneThread) {

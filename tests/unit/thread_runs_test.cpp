@@ -103,7 +103,8 @@ class ManySequences : public ::testing::Test {
       rows.push_back({ids_[static_cast<size_t>(i)].front(), &branches.back()});
     }
     const auto logits = model_.decode(rows);
-    for (const auto& branch : branches) EXPECT_EQ(branch.tail_tokens(), caches_[static_cast<size_t>(first++)].tail_tokens() + 1);
+    for (const auto& branch : branches)
+      EXPECT_EQ(branch.tail_tokens(), caches_[static_cast<size_t>(first++)].tail_tokens() + 1);
     return logits;
   }
 

@@ -137,7 +137,7 @@ struct LayerView {
   int64_t head_dim() const { return keys.size(2); }
 };
 
-/// What is found out of each layer; of several layers at once where they are on the CPU.
+/// What is found out of each layer; of several layers at once, see share_out.
 /// @param find  safe from several threads
 /// @throws  what `find` throws for the first layer that fails
 std::vector<at::Tensor> of_each_layer(std::span<const LayerView> layers,

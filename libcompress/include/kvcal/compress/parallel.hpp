@@ -3,7 +3,7 @@
 // with OpenMP.
 #pragma once
 
-#include <c10/core/Device.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <functional>
@@ -23,9 +23,11 @@ void parallel_tasks(int64_t count, const std::function<void(int64_t)>& task);
 /// first task's is thrown, as if they ran in order.
 void share_out(int64_t count, const std::function<void(int64_t)>& task);
 
-/// The same for what works on this device: operators of another one than the CPU wait for nothing,
-/// and go on by one thread.
-void share_out(c10::Device device, int64_t count, const std::function<void(int64_t)>& task);
+/// The same of tasks that each work on a tensor like this one. Large ones keep all threads busy one
+/// after the other, and what is made of them would fill the memory; operators of another device
+/// than the CPU wait for nothing: those go on by one thread.
+void share_out(const at::Tensor& of_a_task, int64_t count,
+               const std::function<void(int64_t)>& task);
 
 /// Threads that both have here: 1 within a task.
 int64_t parallel_threads();
