@@ -135,18 +135,28 @@ void name_axes(Plane& plane, const HeatmapChart& chart, double left, double top,
   }
 }
 
+std::string scale_end(double value) {
+  return fmt::format("{:.3g}", value);
+}
+
+/// Of the colour scale: its ends and its name stand below it, none touching the next.
+int scale_width(const HeatmapChart& chart) {
+  const size_t end = std::max(width_of(scale_end(chart.low)), width_of(scale_end(chart.high)));
+  const size_t letters = width_of(chart.scale_label) + 2 * (end + 1);
+  constexpr int kWideLetter = 9;  // text that may not touch its neighbour
+  return std::max(kScaleWidth, kWideLetter * static_cast<int>(letters));
+}
+
 /// Colour scale with its ends, and what the axes are.
 void explain(Plane& plane, const HeatmapChart& chart, double left, double top, int width) {
+  const double scale = scale_width(chart);
   for (int i = 0; i < kScaleSteps; ++i) {
-    plane.square(left + i * kScaleWidth / kScaleSteps, top, kScaleWidth / kScaleSteps, 10,
+    plane.square(left + i * scale / kScaleSteps, top, scale / kScaleSteps, 10,
                  shade((i + 0.5) / kScaleSteps));
   }
-  const auto number = [](double value) { return fmt::format("{:.3g}", value); };
-  plane.text(left, top + 20, "left", kQuiet.light, number(chart.low), " font ',11'");
-  plane.text(left + kScaleWidth, top + 20, "right", kQuiet.light, number(chart.high),
-             " font ',11'");
-  plane.text(left + kScaleWidth / 2.0, top + 20, "center", kQuiet.light, chart.scale_label,
-             " font ',11'");
+  plane.text(left, top + 20, "left", kQuiet.light, scale_end(chart.low), " font ',11'");
+  plane.text(left + scale, top + 20, "right", kQuiet.light, scale_end(chart.high), " font ',11'");
+  plane.text(left + scale / 2, top + 20, "center", kQuiet.light, chart.scale_label, " font ',11'");
   plane.text(width - 10, top + 5, "right", kQuiet.light, "down: " + chart.row_label, " font ',11'");
   plane.text(width - 10, top + 20, "right", kQuiet.light, "across: " + chart.column_label,
              " font ',11'");
@@ -168,7 +178,8 @@ Figure draw_heatmaps(const HeatmapChart& chart) {
     name_axes(plane, chart, left, top, i % layout.across == 0);
   }
   const int lines = (maps + layout.across - 1) / layout.across;
-  const int width = std::max(layout.left + layout.map_width * layout.across, 2 * kScaleWidth + 60);
+  const int width =
+      std::max(layout.left + layout.map_width * layout.across, 2 * scale_width(chart) + 60);
   const int height = layout.map_height * lines + kScaleHeight;
   plane.next_series("");
   explain(plane, chart, layout.left, layout.map_height * lines + 16, width);
